@@ -1,0 +1,156 @@
+//! The budget of a task's poll: what keeps a task whose operations are always ready from keeping
+//! the executor for itself.
+//!
+//! Each poll of a task starts with [`Config::budget`](crate::Config::budget) units. An operation
+//! takes one by [`charge`] or [`poll_charge`]; at none left it says that it is not ready, though
+//! it is, and the task's turn ends. Outside of tasks, on other executors and in
+//! [`unconstrained`] nothing is charged.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+/// Takes one unit from the budget of the task that is being polled; `false` if none is left.
+///
+/// Always `true` outside of tasks and in [`unconstrained`].
+///
+/// ```
+/// assert!(gossamer_executor::charge()); // outside of tasks
+/// ```
+#[inline(always)]
+pub fn charge() -> bool {
+    let left = LEFT.get();
+    if left == UNLIMITED {
+        return true;
+    }
+    LEFT.set(left.saturating_sub(1));
+    left != 0
+}
+
+/// [`charge`] for a future's `poll`: with nothing left it wakes the task, which so goes to the end
+/// of the run queue, and is [`Poll::Pending`].
+///
+/// ```
+/// use gossamer_executor::poll_charge;
+/// use std::future::poll_fn;
+///
+/// # futures::executor::block_on(async {
+/// poll_fn(poll_charge).await; // at the start of an operation that may be ready at once
+/// # });
+/// ```
+#[inline(always)]
+pub fn poll_charge(context: &mut Context<'_>) -> Poll<()> {
+    if charge() {
+        return Poll::Ready(());
+    }
+    context.waker().wake_by_ref();
+    Poll::Pending
+}
+
+/// Exempts a future from the budget of its task.
+///
+/// For code that must not be suspended where it need not wait. What it does in one poll then
+/// delays every other task of the worker.
+///
+/// ```
+/// use gossamer_executor::{charge, unconstrained};
+///
+/// # futures::executor::block_on(
+/// unconstrained(async {
+///     for _ in 0..1000 {
+///         assert!(charge());
+///     }
+/// })
+/// # );
+/// ```
+pub fn unconstrained<F: Future>(future: F) -> Unconstrained<F> {
+    Unconstrained { future }
+}
+
+pin_project! {
+    /// The future of [`unconstrained`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Unconstrained<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Future for Unconstrained<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let _restored = Restored(LEFT.replace(UNLIMITED));
+        self.project().future.poll(context)
+    }
+}
+
+/// Puts the budget back as it was when this is dropped.
+struct Restored(u32);
+
+impl Drop for Restored {
+    fn drop(&mut self) {
+        LEFT.set(self.0);
+    }
+}
+
+/// Gives the poll that begins `units`.
+#[inline(always)]
+pub(crate) fn begin(units: u32) {
+    LEFT.set(units);
+}
+
+/// No task is being polled any more.
+#[inline(always)]
+pub(crate) fn end() {
+    LEFT.set(UNLIMITED);
+}
+
+const UNLIMITED: u32 = u32::MAX;
+
+thread_local! {
+    static LEFT: Cell<u32> = const { Cell::new(UNLIMITED) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+
+    #[test]
+    fn units_run_out_and_come_back() {
+        begin(2);
+        assert!(charge());
+        assert!(charge());
+        assert!(!charge());
+        assert!(!charge());
+        begin(1);
+        assert!(charge());
+        end();
+        assert!(charge());
+    }
+
+    #[test]
+    fn unconstrained_leaves_the_budget_as_it_was() {
+        begin(1);
+        let charged = unconstrained(async { (0..9).all(|_| charge()) }).now_or_never();
+        assert_eq!(charged, Some(true));
+        assert!(charge());
+        assert!(!charge());
+        end();
+    }
+
+    #[test]
+    fn panic_in_unconstrained_restores_the_budget() {
+        begin(0);
+        let panics = unconstrained(async { panic!("inside") });
+        let poll = std::panic::AssertUnwindSafe(|| panics.now_or_never());
+        assert!(std::panic::catch_unwind(poll).is_err());
+        assert!(!charge());
+        end();
+    }
+}

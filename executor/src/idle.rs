@@ -1,0 +1,219 @@
+//! [`Idle`]: what an executor does when it finds nothing to do.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+/// What an executor does when it finds nothing to do.
+///
+/// ```
+/// use gossamer_executor::Idle;
+///
+/// assert_eq!("park".parse(), Ok(Idle::Park));
+/// assert_eq!(Idle::default().to_string(), "adaptive");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Idle {
+    /// Look again for ever: lowest latency, a whole core. Only with more executors than cores it
+    /// lets other threads run now and then.
+    Spin,
+    /// Look again for a short time ([`Config::spin`](crate::Config::spin)), then sleep until
+    /// woken. With more executors than cores it does not spin but lets other threads run a few
+    /// times before it sleeps.
+    #[default]
+    Adaptive,
+    /// Sleep at once.
+    Park,
+}
+
+/// A text names no [`Idle`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown way to idle {0:?}: use spin, adaptive or park")]
+pub struct ParseIdleError(String);
+
+impl FromStr for Idle {
+    type Err = ParseIdleError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIdleError> {
+        match text {
+            "spin" => Ok(Self::Spin),
+            "adaptive" => Ok(Self::Adaptive),
+            "park" => Ok(Self::Park),
+            _ => Err(ParseIdleError(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Idle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Spin => "spin",
+            Self::Adaptive => "adaptive",
+            Self::Park => "park",
+        })
+    }
+}
+
+/// Counts the turns in vain and says what to do after each.
+#[derive(Debug)]
+pub(crate) struct Idler {
+    idle: Idle,
+    spin: Duration,
+    in_vain: u32,
+    yields: bool,
+    spinning_since: Option<Instant>,
+}
+
+/// What to do after a turn in vain.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Look again at once.
+    Again,
+    /// Look again after a hint to the core.
+    Hint,
+    /// The time was just looked at: look at the timers too.
+    Timers,
+    /// Let another thread have the core.
+    Yield,
+    /// Sleep.
+    Park,
+}
+
+impl Idler {
+    pub(crate) fn new(idle: Idle, spin: Duration) -> Self {
+        Self {
+            idle,
+            spin,
+            in_vain: 0,
+            yields: false,
+            spinning_since: None,
+        }
+    }
+
+    /// A turn was not in vain.
+    #[inline(always)]
+    pub(crate) fn progressed(&mut self) {
+        self.in_vain = 0;
+    }
+
+    /// A turn was in vain. `now` and `is_oversubscribed` are called seldom.
+    #[inline(always)]
+    pub(crate) fn in_vain(
+        &mut self,
+        is_oversubscribed: impl FnOnce() -> bool,
+        now: impl FnOnce() -> Instant,
+    ) -> Step {
+        let turn = self.in_vain;
+        self.in_vain = turn.wrapping_add(1);
+        match self.idle {
+            Idle::Park => Step::Park,
+            Idle::Adaptive if turn == 0 => {
+                self.spinning_since = None;
+                self.yields = is_oversubscribed();
+                if self.yields {
+                    Step::Yield
+                } else {
+                    Step::Again
+                }
+            }
+            Idle::Adaptive if self.yields => {
+                if turn < YIELDS {
+                    Step::Yield
+                } else {
+                    Step::Park
+                }
+            }
+            // The first turns come without the hint, which costs as much as several turns.
+            _ if turn < TURNS_PER_LOOK - 1 => Step::Again,
+            _ if !turn.wrapping_add(1).is_multiple_of(TURNS_PER_LOOK) => Step::Hint,
+            Idle::Spin if is_oversubscribed() => Step::Yield,
+            Idle::Spin => Step::Timers,
+            Idle::Adaptive => {
+                let now = now();
+                let since = *self.spinning_since.get_or_insert(now);
+                let spun = now.saturating_duration_since(since);
+                if spun < self.spin {
+                    Step::Timers
+                } else {
+                    Step::Park
+                }
+            }
+        }
+    }
+}
+
+/// So many turns in vain go between two looks at the time.
+const TURNS_PER_LOOK: u32 = 64;
+/// How often an oversubscribed executor yields before it parks.
+const YIELDS: u32 = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The steps of `turns` turns in vain that take a microsecond each.
+    fn steps(idler: &mut Idler, turns: u32, is_oversubscribed: bool) -> Vec<Step> {
+        let start = Instant::now();
+        let at = |turn: u32| start + Duration::from_micros(u64::from(turn));
+        (0..turns)
+            .map(|turn| idler.in_vain(|| is_oversubscribed, || at(turn)))
+            .collect()
+    }
+
+    #[test]
+    fn park_parks_at_once() {
+        let mut idler = Idler::new(Idle::Park, Duration::ZERO);
+        assert_eq!(steps(&mut idler, 2, false), [Step::Park; 2]);
+    }
+
+    #[test]
+    fn adaptive_spins_for_a_time_then_parks() {
+        let mut idler = Idler::new(Idle::Adaptive, Duration::from_micros(100));
+        let steps = steps(&mut idler, 192, false);
+        assert_eq!(steps[..63], [Step::Again; 63]);
+        assert_eq!(steps[63], Step::Timers);
+        assert_eq!(steps[64..127], [Step::Hint; 63]);
+        assert_eq!(steps[127], Step::Timers, "64 us after the first look");
+        assert_eq!(steps[191], Step::Park, "128 us after the first look");
+    }
+
+    #[test]
+    fn adaptive_oversubscribed_yields_a_few_times() {
+        let mut idler = Idler::new(Idle::Adaptive, Duration::from_secs(1));
+        assert_eq!(steps(&mut idler, 4, true), [Step::Yield; 4]);
+        assert_eq!(steps(&mut idler, 1, true), [Step::Park]);
+        idler.progressed();
+        assert_eq!(steps(&mut idler, 1, true), [Step::Yield]);
+    }
+
+    #[test]
+    fn spin_never_parks() {
+        let mut idler = Idler::new(Idle::Spin, Duration::ZERO);
+        assert!(!steps(&mut idler, 10_000, false).contains(&Step::Park));
+        let oversubscribed = steps(&mut idler, 640, true);
+        assert_eq!(
+            oversubscribed
+                .iter()
+                .filter(|&&step| step == Step::Yield)
+                .count(),
+            10
+        );
+    }
+
+    #[test]
+    fn count_of_turns_wraps() {
+        let mut idler = Idler::new(Idle::Spin, Duration::ZERO);
+        idler.in_vain = u32::MAX;
+        let _ = steps(&mut idler, 2, false);
+    }
+
+    #[test]
+    fn names_there_and_back() {
+        for idle in [Idle::Spin, Idle::Adaptive, Idle::Park] {
+            assert_eq!(idle.to_string().parse(), Ok(idle));
+        }
+        assert!("sleepy".parse::<Idle>().is_err());
+    }
+}

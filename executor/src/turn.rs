@@ -1,0 +1,254 @@
+//! The loop of an executor: its turns, and what it does between them.
+//!
+//! A turn: the residents are polled, messages of other threads are handled, tasks are run, the
+//! residents send off what was gathered. Each part is bounded, so that none starves another. Every
+//! so many turns the timers are looked at and the counters brought up to date.
+
+use std::future::Future;
+use std::panic::resume_unwind;
+use std::task::Context;
+use std::time::Instant;
+
+use crate::budget;
+use crate::contain::contain;
+use crate::counters::Counters;
+use crate::current::{Entered, is_entered, with_current};
+use crate::executor::{Executor, Resident};
+use crate::id::TaskId;
+use crate::idle::{Idler, Step};
+use crate::oversubscription::{Running, is_oversubscribed};
+use crate::remote::Message;
+use crate::waker::waker;
+
+impl Executor {
+    /// Runs the executor until [`stop`](Executor::stop), on the thread that made it, with
+    /// `residents` beside its tasks.
+    ///
+    /// ```
+    /// # use gossamer_executor::{Claim, Config, Executor, with_current};
+    /// # let claim = Claim::new()?;
+    /// # let remote = claim.remote();
+    /// let worker = std::thread::spawn(move || {
+    ///     Executor::new(remote, Config::default()).run(&[]);
+    /// });
+    /// remote.run(|| with_current(|executor| executor.unwrap().stop())).unwrap();
+    /// worker.join().unwrap();
+    /// # Ok::<(), gossamer_executor::TooManyExecutors>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If an executor runs on this thread already, and if a resident panics.
+    pub fn run(&self, residents: &[&dyn Resident]) {
+        assert!(
+            !is_entered(),
+            "an executor runs on this thread already; spawn a task on it, or run this one on a \
+             thread of its own"
+        );
+        let _entered = Entered::new(self);
+        let _running = Running::new();
+        self.tally.running_since.set(Some(Instant::now()));
+        let mut idler = Idler::new(self.config.idle, self.config.spin);
+        while !self.is_stopping.get() {
+            let progressed = self.turn(residents);
+            self.tally.turns.set(self.tally.turns.get() + 1);
+            if progressed {
+                idler.progressed();
+                self.tally.busy_turns.set(self.tally.busy_turns.get() + 1);
+                if self.tally.turns.get().is_multiple_of(TURNS_PER_LOOK) {
+                    self.look_at_time();
+                }
+            } else {
+                match idler.in_vain(is_oversubscribed, Instant::now) {
+                    Step::Again => {}
+                    Step::Hint => std::hint::spin_loop(),
+                    Step::Timers => _ = self.look_at_time(),
+                    Step::Yield => std::thread::yield_now(),
+                    Step::Park => {
+                        self.park(residents);
+                        idler.progressed();
+                    }
+                }
+            }
+        }
+        self.is_stopping.set(false);
+        self.look_at_time();
+        self.tally.running_since.set(None);
+    }
+
+    /// Runs `future` as a task, and the executor until that task has ended.
+    ///
+    /// The other tasks stay as they then are.
+    ///
+    /// ```
+    /// # use gossamer_executor::{Claim, Config, Executor};
+    /// # let claim = Claim::new()?;
+    /// let executor = Executor::new(claim.remote(), Config::default());
+    /// assert_eq!(executor.run_until(async { 1 + 1 }), 2);
+    /// # Ok::<(), gossamer_executor::TooManyExecutors>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// With the future's panic; as [`run`](Self::run) does; and if the executor is stopped, or its
+    /// tasks are dropped, before the future has ended.
+    pub fn run_until<Fut: Future + 'static>(&self, future: Fut) -> Fut::Output {
+        let mut task = self.spawn(async {
+            let _stop = StopAtEnd;
+            future.await
+        });
+        self.run(&[]);
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        match std::pin::Pin::new(&mut task).poll(&mut context) {
+            std::task::Poll::Ready(Ok(output)) => output,
+            std::task::Poll::Ready(Err(error)) if error.is_panic() => {
+                resume_unwind(error.into_panic())
+            }
+            _ => panic!("run_until: the executor was stopped before the future had ended"),
+        }
+    }
+
+    /// One turn; `true` if anything was done in it.
+    #[inline(always)]
+    fn turn(&self, residents: &[&dyn Resident]) -> bool {
+        let mut progressed = false;
+        for resident in residents {
+            progressed |= resident.poll(self);
+        }
+        progressed |= self.handle_messages(MESSAGES_PER_TURN);
+        progressed |= self.run_tasks();
+        for resident in residents {
+            progressed |= resident.flush();
+        }
+        progressed
+    }
+
+    /// Handles what other threads have sent, at most `limit` messages; `true` if there were any.
+    #[inline(always)]
+    pub(crate) fn handle_messages(&self, limit: usize) -> bool {
+        if !self.has_messages() {
+            return false;
+        }
+        for _ in 0..limit {
+            let Some(message) = self.next_message() else {
+                break;
+            };
+            match message {
+                Message::Wake(task) => self.wake(task),
+                Message::Run(f) => contain(f),
+            }
+        }
+        true
+    }
+
+    #[inline(always)]
+    fn has_messages(&self) -> bool {
+        !self.backlog.borrow().is_empty() || !self.remote.inbox().is_empty()
+    }
+
+    fn next_message(&self) -> Option<Message> {
+        let backlog = &mut *self.backlog.borrow_mut();
+        if backlog.is_empty() {
+            // What is dropped here is an empty batch, so no foreign code.
+            *backlog = self.remote.inbox().take();
+        }
+        backlog.next()
+    }
+
+    /// Runs tasks that are queued now, so that one that wakes itself waits for the next turn;
+    /// `true` if there were any.
+    #[inline(always)]
+    fn run_tasks(&self) -> bool {
+        let queued = self.tasks.begin_round().min(TASKS_PER_TURN);
+        if queued == 0 {
+            return false;
+        }
+        for _ in 0..queued {
+            let Some((index, mut task)) = self.tasks.take_next() else {
+                continue;
+            };
+            let waker = waker(TaskId::new(self.place(), index));
+            budget::begin(self.config.budget);
+            if task.poll(&mut Context::from_waker(&waker)) {
+                self.tasks.remove(index);
+            } else if let Some(evicted) = self.tasks.put_back(index, task) {
+                // The tasks were dropped while it was polled.
+                drop(evicted);
+            }
+        }
+        budget::end();
+        self.tally.polls.set(self.tally.polls.get() + queued as u64);
+        true
+    }
+
+    /// Wakes whose time has come and brings the counters up to date; `true` if it woke any.
+    #[cold]
+    fn look_at_time(&self) -> bool {
+        let now = Instant::now();
+        let mut fired = false;
+        while let Some(waker) = self.timers.pop_due(now) {
+            contain(|| waker.wake());
+            fired = true;
+        }
+        if let Some(since) = self.tally.running_since.replace(Some(now)) {
+            self.tally
+                .ran
+                .set(self.tally.ran.get() + now.saturating_duration_since(since));
+        }
+        self.remote.gauges().write(&Counters {
+            spawned: self.tally.spawned.get(),
+            polls: self.tally.polls.get(),
+            tasks: self.tasks.len() as u64,
+            queued: self.tasks.queued() as u64,
+            turns: self.tally.turns.get(),
+            busy_turns: self.tally.busy_turns.get(),
+            parked: self.tally.parked.get(),
+            ran: self.tally.ran.get(),
+            ..Counters::default()
+        });
+        fired
+    }
+
+    /// Sleeps until something was sent or published, or the next timer is due.
+    #[cold]
+    fn park(&self, residents: &[&dyn Resident]) {
+        if self.look_at_time() {
+            return;
+        }
+        let sleep = self.remote.sleep();
+        sleep.announce();
+        if self.sees_work() || residents.iter().any(|resident| resident.sees_work()) {
+            return sleep.cancel();
+        }
+        let before = Instant::now();
+        let due = self.timers.next_deadline();
+        sleep.block(due.map(|due| due.saturating_duration_since(before)));
+        self.tally
+            .parked
+            .set(self.tally.parked.get() + before.elapsed());
+    }
+
+    fn sees_work(&self) -> bool {
+        self.has_messages() || self.tasks.queued() > 0 || self.is_stopping.get()
+    }
+}
+
+/// Stops the current executor when it is dropped: at the end of a task, or at its panic.
+struct StopAtEnd;
+
+impl Drop for StopAtEnd {
+    fn drop(&mut self) {
+        with_current(|executor| {
+            if let Some(executor) = executor {
+                executor.stop();
+            }
+        });
+    }
+}
+
+/// So many messages are handled in a turn; the rest waits for the next.
+const MESSAGES_PER_TURN: usize = 256;
+/// So many tasks are polled in a turn.
+const TASKS_PER_TURN: usize = 256;
+/// Every so many busy turns the timers are looked at.
+const TURNS_PER_LOOK: u64 = 64;

@@ -1,0 +1,51 @@
+//! Wakers that are ids: a place in the registry and a place in that executor, packed into the data
+//! pointer of a `RawWaker`.
+//!
+//! Clone and drop do nothing, a wake on the executor's own thread is a flag and a push, and a wake
+//! elsewhere is a message. No count, no allocation, nothing that could dangle: the pointer is
+//! never followed. In exchange a stale id is answered by whoever has the place by then, with one
+//! *spurious poll*: of another task of that executor, or of a task of another executor that was
+//! given the place. Futures must bear spurious polls anyway.
+
+use std::mem::ManuallyDrop;
+use std::ptr;
+use std::task::{RawWaker, RawWakerVTable, Waker};
+
+use crate::current;
+use crate::id::TaskId;
+use crate::registry;
+
+/// The waker of the task `id`; not to be dropped because dropping it would do nothing.
+#[inline(always)]
+pub(crate) fn waker(id: TaskId) -> ManuallyDrop<Waker> {
+    // SAFETY: the functions of the table keep the contract of `RawWaker`: they are thread-safe, as
+    // they use thread-locals and atomics only, and the data owns nothing.
+    ManuallyDrop::new(unsafe { Waker::from_raw(raw(id)) })
+}
+
+#[inline(always)]
+fn raw(id: TaskId) -> RawWaker {
+    const { assert!(TaskId::BITS <= usize::BITS) };
+    RawWaker::new(ptr::without_provenance(id.bits() as usize), &VTABLE)
+}
+
+#[inline(always)]
+fn id(data: *const ()) -> TaskId {
+    TaskId::from_bits(data.addr() as u64)
+}
+
+fn clone(data: *const ()) -> RawWaker {
+    raw(id(data))
+}
+
+fn wake(data: *const ()) {
+    let id = id(data);
+    if !current::wake(id) {
+        registry::wake(id);
+    }
+}
+
+fn drop(_: *const ()) {}
+
+// The functions follow no pointer, so they are safe to call.
+static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, drop);

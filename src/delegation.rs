@@ -1,0 +1,323 @@
+//! A delegation: one request and its future.
+//!
+//! ```text
+//! Unissued ── first poll ──┬─ on its own worker, if nothing is in the way: run inline ─► Finished
+//!     │                    ├─ on a worker of the runtime: Issued ──── result ─────────► Finished
+//!     │ drop: never runs   │     └─ polled on another thread: Mailed
+//!     ▼                    └─ anywhere else: Mailed ───────────────── result ─────────► Finished
+//! ```
+//!
+//! Cost inline: one thread-local, three comparisons, two stores to the worker's own line.
+//!
+//! # Unsafe
+//!
+//! | call | who may make it | in which state |
+//! |---|---|---|
+//! | `Work::run` with the target's key | the target's worker, by `may_run_inline`; or its trustee, in a message | the target's trusts keep the property alive until the request was served: the delegation holds one, and an obituary is behind the request in every queue |
+
+use std::future::Future;
+use std::mem::replace;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures::channel::oneshot;
+use futures::future::FusedFuture;
+use gossamer_executor::poll_charge;
+use gossamer_transport::Key;
+
+use crate::erase::{self, OnProperty, Work};
+use crate::error::{ApplyError, Fault, Outcome};
+use crate::pending::Awaited;
+use crate::shared::{Message, RuntimeId, Shared};
+use crate::trust::Trust;
+use crate::worker::Worker;
+
+/// Where a request goes.
+pub(crate) trait Target {
+    /// The runtime and the worker in it.
+    fn address(&self) -> (RuntimeId, u32);
+    fn key(&self) -> Key;
+    /// The runtime itself, unless it has gone.
+    fn shared(&self) -> Option<Arc<Shared>>;
+}
+
+/// A request on its way through the states of the module's diagram.
+pub(crate) enum Request<U, W> {
+    Unissued(W),
+    /// Worker `issuer` holds it at `entry` of its table.
+    Issued { issuer: u32, entry: u32 },
+    Mailed(oneshot::Receiver<Outcome<U>>),
+    Finished,
+}
+
+impl<U: Send + 'static, W: Work<U>> Request<U, W> {
+    /// Moves the request on; `CATCH` says whether a panic of inline code is caught here.
+    #[inline(always)]
+    pub(crate) fn poll<const CATCH: bool>(
+        &mut self,
+        target: &impl Target,
+        cx: &mut Context<'_>,
+    ) -> Poll<Outcome<U>> {
+        let (runtime, to) = target.address();
+        Worker::with_runtime(runtime, |worker| {
+            match (&mut *self, worker) {
+                (Self::Unissued(_), Some(worker)) if worker.may_run_inline(to) => {
+                    ready!(poll_charge(cx));
+                    Poll::Ready(self.run_inline::<CATCH>(worker, target.key()))
+                }
+                (Self::Unissued(_), Some(worker)) => self.issue(worker, to, target.key(), cx),
+                (Self::Issued { issuer, entry }, Some(worker)) if worker.index() == *issuer => {
+                    let outcome = ready!(worker.client.pending().poll::<U>(*entry, cx));
+                    *self = Self::Finished;
+                    Poll::Ready(outcome)
+                }
+                (Self::Unissued(_) | Self::Issued { .. }, _) => {
+                    self.mail(target);
+                    self.poll_mailed(cx)
+                }
+                (Self::Mailed(_), _) => self.poll_mailed(cx),
+                (Self::Finished, _) => panic!("a delegation was polled after it had finished"),
+            }
+        })
+    }
+
+    /// Gives the request up: what was not issued never runs, what was runs without an audience.
+    #[inline]
+    pub(crate) fn abandon(&mut self, target: &impl Target) {
+        let Self::Issued { issuer, entry } = *self else {
+            return;
+        };
+        *self = Self::Finished;
+        Worker::with_runtime(target.address().0, |worker| match worker {
+            Some(worker) if worker.index() == issuer => {
+                worker.client.pending().abandon::<U>(entry);
+            }
+            _ => settle(target, issuer, move |worker| {
+                worker.client.pending().abandon::<U>(entry);
+            }),
+        });
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        matches!(self, Self::Finished)
+    }
+
+    #[inline(always)]
+    fn take_work(&mut self) -> W {
+        match replace(self, Self::Finished) {
+            Self::Unissued(work) => work,
+            _ => unreachable!("the caller looked"),
+        }
+    }
+
+    #[inline(always)]
+    fn run_inline<const CATCH: bool>(&mut self, worker: &Worker, key: Key) -> Outcome<U> {
+        let work = self.take_work();
+        if worker.client.is_closed() {
+            return Err(Fault::Closed);
+        }
+        worker.home().stats().add_inline();
+        let _delegated = worker.enter_delegated(erase::call::<U, W>());
+        if CATCH {
+            // SAFETY: the row of the table.
+            let caught = catch_unwind(AssertUnwindSafe(|| unsafe { work.run(key) }));
+            return caught.map_err(Fault::Panicked);
+        }
+        // SAFETY: the row of the table.
+        Ok(unsafe { work.run(key) })
+    }
+
+    #[inline(always)]
+    fn issue(&mut self, worker: &Worker, to: u32, key: Key, cx: &Context<'_>) -> Poll<Outcome<U>> {
+        let work = self.take_work();
+        if worker.client.is_closed() {
+            drop(work);
+            return Poll::Ready(Err(Fault::Closed));
+        }
+        let waker = cx.waker().clone();
+        let entry = worker.client.pending().insert::<U>(waker);
+        *self = Self::Issued { issuer: worker.index(), entry };
+        worker.client.issue::<U, W, Awaited>(to, key, work, Awaited(entry));
+        Poll::Pending
+    }
+
+    /// From here on the outcome comes by a channel: the future is not where a worker of the
+    /// runtime can wake it by its table.
+    #[cold]
+    fn mail(&mut self, target: &impl Target) {
+        let (sender, receiver) = oneshot::channel();
+        match replace(self, Self::Mailed(receiver)) {
+            Self::Unissued(work) => post_foreign(target, work, move |outcome| {
+                // Nobody waits any more: the result is dropped where it was made.
+                drop(sender.send(outcome));
+            }),
+            Self::Issued { issuer, entry } => settle(target, issuer, move |worker| {
+                let redirect = move |outcome| drop(sender.send(outcome));
+                worker.client.pending().redirect::<U>(entry, Box::new(redirect));
+            }),
+            Self::Mailed(_) | Self::Finished => unreachable!("the caller looked"),
+        }
+    }
+
+    #[cold]
+    fn poll_mailed(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<U>> {
+        let Self::Mailed(receiver) = self else { unreachable!("the caller looked") };
+        // A sender that is dropped unused belonged to a message that no worker handled.
+        let outcome = ready!(Pin::new(receiver).poll(cx)).unwrap_or(Err(Fault::Closed));
+        *self = Self::Finished;
+        Poll::Ready(outcome)
+    }
+}
+
+/// Sends work to the target's trustee from a thread that is no worker of its runtime.
+pub(crate) fn post_foreign<U: 'static, W: Work<U>>(
+    target: &impl Target,
+    work: W,
+    done: impl FnOnce(Outcome<U>) + Send + 'static,
+) {
+    let Some(shared) = target.shared().filter(|shared| !shared.shutdown.has_begun()) else {
+        return;
+    };
+    let key = target.key();
+    let request = move || {
+        // SAFETY: the row of the table: messages are run by the trustee, one by one.
+        let caught = catch_unwind(AssertUnwindSafe(|| unsafe { work.run(key) }));
+        done(caught.map_err(Fault::Panicked));
+    };
+    let to = target.address().1 as usize;
+    // If the worker has ended, the message and with it the work is dropped here, unrun.
+    drop(shared.workers()[to].send(Message::Run(Box::new(request))));
+}
+
+/// Sends word of an issued request to its issuer.
+#[cold]
+fn settle(target: &impl Target, issuer: u32, f: impl FnOnce(&Worker) + Send + 'static) {
+    if let Some(shared) = target.shared() {
+        // If the worker has ended, it has dropped the result, or never got one.
+        drop(shared.workers()[issuer as usize].send(Message::Settle(Box::new(f))));
+    }
+}
+
+/// The future of [`Trust::apply`] and [`Trust::apply_owned`].
+///
+/// ```
+/// # #[gossamer::main]
+/// # async fn main() {
+/// let trust = gossamer::entrust(1);
+/// let delegation = trust.apply(|n| *n + 1); // nothing has happened yet
+/// assert_eq!(delegation.await, 2);
+/// # }
+/// ```
+///
+/// # Cancel safety
+/// Dropped before its first poll, the closure never runs. Dropped later, it runs exactly once
+/// all the same, and the result is dropped by the worker that polled first.
+#[must_use = "a delegation does nothing until it is awaited; `post` is the eager form"]
+pub struct Delegation<'a, T: 'static, F: FnOnce(&mut T) -> U + Send + 'static, U: Send + 'static> {
+    request: Request<U, OnProperty<T, F>>,
+    trust: TrustRef<'a, T>,
+}
+
+/// The trust of a delegation.
+pub(crate) enum TrustRef<'a, T: 'static> {
+    Borrowed(&'a Trust<T>),
+    Owned(Trust<T>),
+}
+
+impl<'a, T: 'static, F: FnOnce(&mut T) -> U + Send + 'static, U: Send + 'static>
+    Delegation<'a, T, F, U>
+{
+    pub(crate) fn new(trust: TrustRef<'a, T>, f: F) -> Self {
+        Self { request: Request::Unissued(OnProperty::new(f)), trust }
+    }
+
+    #[inline(always)]
+    fn poll_outcome<const CATCH: bool>(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<U>> {
+        self.request.poll::<CATCH>(self.trust.trust(), cx)
+    }
+}
+
+impl<T> TrustRef<'_, T> {
+    #[inline(always)]
+    fn trust(&self) -> &Trust<T> {
+        match self {
+            Self::Borrowed(trust) => trust,
+            Self::Owned(trust) => trust,
+        }
+    }
+}
+
+impl<T: 'static, F: FnOnce(&mut T) -> U + Send + 'static, U: Send + 'static> Future
+    for Delegation<'_, T, F, U>
+{
+    type Output = U;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<U> {
+        match ready!(self.poll_outcome::<false>(cx)) {
+            Ok(result) => Poll::Ready(result),
+            Err(fault) => fault.raise(),
+        }
+    }
+}
+
+impl<T: 'static, F: FnOnce(&mut T) -> U + Send + 'static, U: Send + 'static> FusedFuture
+    for Delegation<'_, T, F, U>
+{
+    fn is_terminated(&self) -> bool {
+        self.request.is_finished()
+    }
+}
+
+// Nothing in it is ever pinned: `f` is moved, not polled.
+impl<T: 'static, F: FnOnce(&mut T) -> U + Send + 'static, U: Send + 'static> Unpin
+    for Delegation<'_, T, F, U>
+{
+}
+
+impl<T: 'static, F: FnOnce(&mut T) -> U + Send + 'static, U: Send + 'static> Drop
+    for Delegation<'_, T, F, U>
+{
+    #[inline]
+    fn drop(&mut self) {
+        self.request.abandon(self.trust.trust());
+    }
+}
+
+/// The future of [`Trust::try_apply`]; as [`Delegation`], with every failure as a value.
+///
+/// ```
+/// # #[gossamer::main]
+/// # async fn main() {
+/// let trust = gossamer::entrust(1);
+/// assert!(trust.try_apply(|_| -> () { panic!("in the closure") }).await.is_err());
+/// # }
+/// ```
+#[must_use = "a delegation does nothing until it is awaited; `post` is the eager form"]
+pub struct TryDelegation<
+    'a,
+    T: 'static,
+    F: FnOnce(&mut T) -> U + Send + 'static,
+    U: Send + 'static,
+>(pub(crate) Delegation<'a, T, F, U>);
+
+impl<T: 'static, F: FnOnce(&mut T) -> U + Send + 'static, U: Send + 'static> Future
+    for TryDelegation<'_, T, F, U>
+{
+    type Output = Result<U, ApplyError>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll_outcome::<true>(cx).map_err(Fault::into_error)
+    }
+}
+
+impl<T: 'static, F: FnOnce(&mut T) -> U + Send + 'static, U: Send + 'static> FusedFuture
+    for TryDelegation<'_, T, F, U>
+{
+    fn is_terminated(&self) -> bool {
+        self.0.request.is_finished()
+    }
+}

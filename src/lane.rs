@@ -1,0 +1,90 @@
+//! A lane: a link's client end, with what this worker remembers of the requests on it.
+
+use std::sync::Arc;
+
+use gossamer_transport::memory::{self, Memory};
+use gossamer_transport::{ClientLink, Key, TrusteeLink};
+
+use crate::erase::{self, Complete, Work};
+use crate::ledger::Ledger;
+use crate::sync::{AtomicU64, Ordering};
+
+/// The link from this worker to one trustee, and its ledger.
+pub(crate) struct Lane {
+    pub(crate) link: ClientLink<Memory>,
+    pub(crate) ledger: Ledger,
+    issued: Arc<Issued>,
+    /// What `count_sent` has told before: requests sent, and the backlog.
+    counted: (u64, usize),
+    /// Stands in the client's list of lanes to flush.
+    pub(crate) is_dirty: bool,
+    /// Stands in the client's list of lanes to harvest.
+    pub(crate) is_awaited: bool,
+}
+
+/// How many requests a client has issued on one link, backlog included.
+///
+/// Written by the client alone; read by the trustee when a property dies.
+#[derive(Debug)]
+#[repr(align(128))]
+pub(crate) struct Issued(AtomicU64);
+
+impl Issued {
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    #[inline(always)]
+    pub(crate) fn load(&self) -> u64 {
+        // Relaxed: a trustee reads it after it took an obituary from its inbox. Whoever issued
+        // let go of its trust later, by a Release that the last one to let go acquired
+        // (`Counts::release`), and the inbox carries that on; so it sees at least what counts.
+        self.0.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    fn advance(&self) {
+        // Relaxed: single writer; published as `load` says.
+        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+}
+
+impl Lane {
+    /// A new lane, and what its trustee needs to serve it.
+    pub(crate) fn open() -> (Box<Self>, TrusteeLink<Memory>, Arc<Issued>) {
+        let (client, trustee) = memory::link();
+        let issued = Arc::new(Issued::new());
+        let lane = Self {
+            link: client,
+            ledger: Ledger::default(),
+            issued: Arc::clone(&issued),
+            counted: (0, 0),
+            is_dirty: false,
+            is_awaited: false,
+        };
+        (Box::new(lane), trustee, issued)
+    }
+
+    /// Hands a request to the link, or to its backlog.
+    #[inline(always)]
+    pub(crate) fn issue<U, W: Work<U>, C: Complete<U>>(&mut self, key: Key, work: W, data: C) {
+        erase::put_captures(self.link.issue(erase::call::<U, W>(), key), work);
+        self.ledger.push::<U, C>(data);
+        self.issued.advance();
+    }
+
+    /// How many requests were published since the last call, and how the backlog has changed.
+    #[inline(always)]
+    pub(crate) fn count_sent(&mut self) -> (u64, i64) {
+        let backlog = self.link.backlog();
+        let sent = self.issued.load() - backlog as u64;
+        let before = std::mem::replace(&mut self.counted, (sent, backlog));
+        (sent - before.0, backlog as i64 - before.1 as i64)
+    }
+
+    /// Whether no request is under way.
+    #[inline(always)]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.ledger.is_empty()
+    }
+}

@@ -1,0 +1,53 @@
+#![doc = include_str!("../README.md")]
+
+mod block_on;
+mod builder;
+mod client;
+mod contain;
+mod context;
+mod counts;
+mod delegation;
+mod erase;
+mod error;
+mod lane;
+mod latch;
+mod ledger;
+mod metrics;
+mod obituary;
+mod pending;
+mod property;
+mod registry;
+mod runtime;
+mod shared;
+mod shutdown;
+mod stall;
+mod sync;
+mod trust;
+mod trustee;
+mod trustee_handle;
+mod weak;
+mod worker;
+
+pub use builder::{BuildError, Builder};
+pub use context::{
+    entrust, local_trustee, metrics, spawn, spawn_on, trustee, trustees, try_worker_id, worker_id,
+    workers,
+};
+pub use delegation::{Delegation, TryDelegation};
+pub use error::{ApplyError, Panic};
+pub use gossamer_executor::{
+    Idle, JoinError, JoinHandle, LocalSpawner, Unconstrained, YieldNow, time, unconstrained,
+    yield_now,
+};
+pub use gossamer_macros::{main, test};
+pub use latch::LatchTrust;
+pub use metrics::WorkerMetrics;
+pub use runtime::Runtime;
+pub use shared::PanicReport;
+pub use stall::Stall;
+pub use trust::Trust;
+pub use trustee_handle::Trustee;
+pub use weak::WeakTrust;
+
+#[doc(hidden)]
+pub mod __private;

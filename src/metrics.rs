@@ -1,0 +1,126 @@
+//! Metrics: what each worker has done.
+
+use gossamer_executor::Counters;
+
+use crate::shared::WorkerShared;
+use crate::sync::{AtomicU64, Ordering};
+
+/// What one worker has done since it started, as [`Runtime::metrics`](crate::Runtime::metrics)
+/// or [`metrics`](crate::metrics) returns it.
+///
+/// The figures are read one by one while the worker goes on, so they need not be of one instant.
+///
+/// ```
+/// # #[gossamer::main(workers = 2)]
+/// # async fn main() {
+/// let there = gossamer::trustee(1).entrust(0);
+/// there.apply(|n| *n += 1).await;
+/// let metrics = gossamer::metrics();
+/// assert!(metrics[0].requests_sent >= 1);
+/// assert!(metrics[1].requests_served >= 1);
+/// # }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct WorkerMetrics {
+    /// Tasks that live on the worker now.
+    pub tasks: u64,
+    /// Tasks ever spawned on it.
+    pub tasks_spawned: u64,
+    /// Polls of its tasks.
+    pub task_polls: u64,
+    /// Tasks that stand in its run queue now.
+    pub run_queue_depth: u64,
+    /// Requests that its client has published.
+    pub requests_sent: u64,
+    /// Batches that they went out in.
+    pub batches_sent: u64,
+    /// Requests that its trustee has served, those of foreign callers included.
+    pub requests_served: u64,
+    /// Requests of its own tasks that ran in place, without a slot.
+    pub requests_inline: u64,
+    /// Requests of its client that waited for a free slot at the last flush.
+    pub backlog_depth: u64,
+    /// Properties that its trustee owns now.
+    pub properties: u64,
+    /// How often the worker has parked.
+    pub parks: u64,
+    /// How often somebody had to wake it with a system call.
+    pub unparks: u64,
+    /// The share of its time in which it had something to do, 0 to 1; an estimate from turns.
+    pub busy_fraction: f64,
+}
+
+impl WorkerMetrics {
+    pub(crate) fn of(worker: &WorkerShared) -> Self {
+        let executor: Counters = worker.remote().counters();
+        let stats = worker.stats();
+        // Relaxed: figures for people; each has one writer.
+        let read = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
+        Self {
+            tasks: executor.tasks,
+            tasks_spawned: executor.spawned,
+            task_polls: executor.polls,
+            run_queue_depth: executor.queued,
+            requests_sent: read(&stats.sent),
+            batches_sent: read(&stats.batches),
+            requests_served: read(&stats.served),
+            requests_inline: read(&stats.inline),
+            backlog_depth: read(&stats.backlog),
+            properties: worker.registry().len() as u64,
+            parks: executor.parks,
+            unparks: executor.unparks,
+            busy_fraction: executor.busy_fraction(),
+        }
+    }
+}
+
+/// The figures that a worker keeps itself: it alone writes, others read.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Stats {
+    sent: AtomicU64,
+    batches: AtomicU64,
+    served: AtomicU64,
+    inline: AtomicU64,
+    backlog: AtomicU64,
+}
+
+impl Stats {
+    /// A flush of one link published `batches` with `requests`.
+    #[inline(always)]
+    pub(crate) fn add_sent(&self, requests: u64, batches: u64) {
+        add(&self.sent, requests);
+        add(&self.batches, batches);
+    }
+
+    #[inline(always)]
+    pub(crate) fn add_served(&self, requests: u64) {
+        add(&self.served, requests);
+    }
+
+    #[inline(always)]
+    pub(crate) fn add_inline(&self) {
+        add(&self.inline, 1);
+    }
+
+    #[inline(always)]
+    pub(crate) fn add_backlog(&self, requests: i64) {
+        if requests != 0 {
+            add(&self.backlog, requests as u64); // wraps around as subtraction does
+        }
+    }
+
+    /// How much delegated work this worker has done, so that a standstill shows.
+    pub(crate) fn work_done(&self) -> u64 {
+        // Relaxed: a figure that is compared with itself.
+        self.served.load(Ordering::Relaxed) + self.inline.load(Ordering::Relaxed)
+    }
+}
+
+/// Adds to a figure that only the caller writes: no read-modify-write is needed.
+#[inline(always)]
+fn add(figure: &AtomicU64, more: u64) {
+    // Relaxed: a figure for people.
+    figure.store(figure.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
+}

@@ -1,0 +1,274 @@
+//! The trustee: a worker's side that owns properties and runs requests on them.
+//!
+//! Cost of a request on this side: its 8-byte header and captures read, one indirect call, its
+//! result written to an image that stays in this core's cache; per batch the slot's lines in and
+//! the response's lines out. Nothing is allocated and no count is touched.
+//!
+//! A trustee serves at most one batch of each client a turn, from a start that moves on, so that
+//! no client can starve another; and so many messages of foreign callers.
+//!
+//! **Invariant:** a trustee never waits for a client: its links and images are its own while
+//! foreign code runs, and the response slot of a request slot is always free.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use gossamer_executor::Batch;
+use gossamer_transport::memory::Memory;
+use gossamer_transport::{Exceptions, Image, Requests, TrusteeLink};
+
+use crate::contain::contain;
+use crate::lane::Issued;
+use crate::obituary::Obituary;
+use crate::property::Header;
+use crate::shared::Message;
+use crate::worker::Worker;
+
+/// The trustee of one worker.
+#[derive(Default)]
+pub(crate) struct TrusteeSide {
+    /// Out while it serves.
+    serving: Cell<Option<Box<Serving>>>,
+    opened: RefCell<Vec<OpenLink>>,
+    /// Messages taken from the inbox and not handled yet.
+    mail: RefCell<Option<Batch<Message>>>,
+    dying: RefCell<VecDeque<Dying>>,
+    has_buried: Cell<bool>,
+}
+
+/// What serving needs, in one piece.
+#[derive(Default)]
+struct Serving {
+    links: Vec<OpenLink>,
+    start: usize,
+    results: Image,
+}
+
+/// A link as its trustee has it.
+pub(crate) struct OpenLink {
+    client: u32,
+    link: TrusteeLink<Memory>,
+    issued: Arc<Issued>,
+}
+
+/// A property whose last trust has gone, with requests on it perhaps still on their way.
+struct Dying {
+    obituary: Obituary,
+    /// By client: how far it must have been served.
+    waits_for: Box<[(u32, u64)]>,
+}
+
+impl OpenLink {
+    pub(crate) fn new(client: u32, link: TrusteeLink<Memory>, issued: Arc<Issued>) -> Self {
+        Self { client, link, issued }
+    }
+}
+
+impl TrusteeSide {
+    /// Serves a batch of each client that has one, and some messages.
+    #[inline]
+    pub(crate) fn poll(&self, worker: &Worker) -> bool {
+        let mut progressed = self.read_mail(worker);
+        let mut serving = self.serving.take().unwrap_or_default();
+        if !self.opened.borrow().is_empty() {
+            serving.links.append(&mut self.opened.borrow_mut());
+        }
+        progressed |= serving.serve(worker);
+        if !self.dying.borrow().is_empty() {
+            progressed |= self.bury_served(worker, &serving.links);
+        }
+        self.serving.set(Some(serving));
+        progressed
+    }
+
+    /// Whether a message or a batch waits.
+    pub(crate) fn sees_work(&self, worker: &Worker) -> bool {
+        if self.mail.borrow().is_some() || !worker.home().inbox().is_empty() {
+            return true;
+        }
+        let Some(serving) = self.serving.take() else {
+            return !self.opened.borrow().is_empty();
+        };
+        let sees_work = serving.links.iter().any(|open| open.link.has_request());
+        self.serving.set(Some(serving));
+        sees_work
+    }
+
+    /// Drops all properties and what waits for them; at shutdown, when no request is left.
+    pub(crate) fn bury_all(&self, worker: &Worker) {
+        self.has_buried.set(true);
+        loop {
+            let Some(dying) = self.dying.borrow_mut().pop_front() else {
+                break;
+            };
+            bury(worker, dying.obituary);
+        }
+        for header in worker.home().registry().close() {
+            let _delegated = worker.enter_delegated(std::ptr::null());
+            // SAFETY: this is its trustee, outside delegated code, and no request is left.
+            contain(|| unsafe { Header::drop_value(header) }, |panic| worker.report(panic));
+            // SAFETY: the registry's share, handed over by `close`.
+            unsafe { Header::release_memory(header) };
+        }
+    }
+
+    /// Handles what is left in the inbox, after which nothing more gets in.
+    pub(crate) fn close_mail(&self, worker: &Worker) {
+        let left = self.mail.borrow_mut().take();
+        for message in left.into_iter().flatten().chain(worker.home().inbox().close()) {
+            self.handle(worker, message);
+        }
+    }
+
+    fn read_mail(&self, worker: &Worker) -> bool {
+        if self.mail.borrow().is_none() {
+            if worker.home().inbox().is_empty() {
+                return false;
+            }
+            *self.mail.borrow_mut() = Some(worker.home().inbox().take());
+        }
+        for _ in 0..MESSAGES_PER_TURN {
+            let message = self.mail.borrow_mut().as_mut().and_then(Iterator::next);
+            let Some(message) = message else {
+                let read = self.mail.borrow_mut().take();
+                drop(read);
+                break;
+            };
+            self.handle(worker, message);
+        }
+        true
+    }
+
+    fn handle(&self, worker: &Worker, message: Message) {
+        match message {
+            Message::Open(link) => self.opened.borrow_mut().push(*link),
+            Message::Run(request) if self.has_buried.get() => {
+                contain(|| drop(request), |panic| worker.report(panic));
+            }
+            Message::Run(request) => {
+                let _delegated = worker.enter_delegated(std::ptr::null());
+                worker.home().stats().add_served(1);
+                contain(request, |panic| worker.report(panic));
+            }
+            Message::Settle(settle) => {
+                contain(|| settle(worker), |panic| worker.report(panic));
+            }
+            Message::Death(obituary) => self.receive(worker, obituary),
+        }
+    }
+
+    /// An obituary has come: every request on the property was issued before this.
+    fn receive(&self, worker: &Worker, obituary: Obituary) {
+        let serving = self.serving.take().unwrap_or_default();
+        let opened = self.opened.borrow();
+        let waits_for: Box<[_]> = (serving.links.iter().chain(opened.iter()))
+            .map(|open| (open.client, open.issued.load(), open.link.served()))
+            .filter(|(_, issued, served)| issued > served)
+            .map(|(client, issued, _)| (client, issued))
+            .collect();
+        drop(opened);
+        self.serving.set(Some(serving));
+        if waits_for.is_empty() && self.dying.borrow().is_empty() {
+            bury(worker, obituary);
+        } else {
+            self.dying.borrow_mut().push_back(Dying { obituary, waits_for });
+        }
+    }
+
+    /// Buries those whose last requests have been served. What a later one waits for is never
+    /// less than what an earlier one does, so only the first need be looked at.
+    fn bury_served(&self, worker: &Worker, links: &[OpenLink]) -> bool {
+        let served = |&(client, issued): &(u32, u64)| {
+            links.iter().any(|open| open.client == client && open.link.served() >= issued)
+        };
+        let mut buried = false;
+        loop {
+            let mut dying = self.dying.borrow_mut();
+            match dying.front() {
+                Some(first) if first.waits_for.iter().all(served) => {}
+                _ => return buried,
+            }
+            let first = dying.pop_front().expect("looked at above");
+            drop(dying);
+            bury(worker, first.obituary);
+            buried = true;
+        }
+    }
+}
+
+impl Serving {
+    #[inline(always)]
+    fn serve(&mut self, worker: &Worker) -> bool {
+        let count = self.links.len();
+        if count == 0 {
+            return false;
+        }
+        self.start = if self.start + 1 < count { self.start + 1 } else { 0 };
+        let mut served = false;
+        for turn in 0..count {
+            let index = if self.start + turn < count { self.start + turn } else { self.start + turn - count };
+            served |= self.links[index].serve(worker, &mut self.results);
+        }
+        served
+    }
+}
+
+impl OpenLink {
+    #[inline(always)]
+    fn serve(&mut self, worker: &Worker, results: &mut Image) -> bool {
+        let Some(requests) = self.link.take() else {
+            return false;
+        };
+        worker.home().stats().add_served(u64::from(requests.left()));
+        if let Some(exceptions) = run(worker, requests, results) {
+            results.attach_exceptions(exceptions);
+        }
+        // SAFETY: `run` took every record and left a result, or room for it, for each.
+        unsafe { self.link.respond(results) };
+        if self.client != worker.index() {
+            worker.shared().workers()[self.client as usize].notify();
+        }
+        true
+    }
+}
+
+/// Runs a batch; after a panic it goes on with the next record.
+#[inline(always)]
+fn run(worker: &Worker, mut requests: Requests<'_>, results: &mut Image) -> Option<Exceptions> {
+    let delegated = worker.enter_delegated(std::ptr::null());
+    let mut exceptions = None;
+    while requests.left() > 0 {
+        let caught = catch_unwind(AssertUnwindSafe(|| {
+            while let Some(record) = requests.take_record() {
+                let result = results.push_result(record.call.result_words as usize);
+                delegated.set_running(record.call);
+                // SAFETY: a client issued the record with this call for a property of its type
+                // here, which lives until its last request was served; the captures are taken
+                // once, and the result has its room. `delegated` keeps other requests out.
+                unsafe { (record.call.run)(record.key, record.captures, result.as_mut_ptr()) };
+            }
+        }));
+        if let Err(payload) = caught {
+            let exceptions: &mut Exceptions = exceptions.get_or_insert_default();
+            exceptions.push((results.count() - 1, payload));
+        }
+    }
+    exceptions
+}
+
+fn bury(worker: &Worker, mut obituary: Obituary) {
+    let delegated = worker.enter_delegated(std::ptr::null());
+    // SAFETY: this is its trustee, outside delegated code, and its last request was served.
+    contain(|| unsafe { obituary.bury() }, |panic| worker.report(panic));
+    drop(delegated);
+    let header = obituary.header();
+    if worker.home().registry().leave(header) {
+        // SAFETY: the registry's share, handed over by `leave`; the obituary has one of its own.
+        unsafe { Header::release_memory(header) };
+    }
+}
+
+/// Messages handled in one turn, at the most.
+const MESSAGES_PER_TURN: usize = 256;

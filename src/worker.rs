@@ -1,0 +1,180 @@
+//! A worker: one thread with its executor, its trustee and its client.
+//!
+//! # Unsafe
+//!
+//! | field | who may touch it | in which state |
+//! |---|---|---|
+//! | `CURRENT` | its own thread | null, or a worker that `Worker::run` holds further down this stack |
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::Arc;
+
+use gossamer_executor::{Config, Executor, Resident};
+use gossamer_transport::Call;
+
+use crate::client::Client;
+use crate::error::Payload;
+use crate::shared::{RuntimeId, Shared, WorkerShared};
+use crate::shutdown::Stage;
+use crate::trustee::TrusteeSide;
+
+/// What the thread of a worker has of its own.
+pub(crate) struct Worker {
+    index: u32,
+    runtime: RuntimeId,
+    shared: Arc<Shared>,
+    pub(crate) client: Client,
+    pub(crate) trustee: TrusteeSide,
+    /// How deep this thread is in delegated code.
+    delegated: Cell<u32>,
+    pub(crate) stage: Cell<Stage>,
+}
+
+impl Worker {
+    /// Is worker `index` on this thread, until the runtime shuts down.
+    pub(crate) fn run(shared: Arc<Shared>, index: u32, config: Config) {
+        let executor = Executor::new(shared.workers()[index as usize].remote(), config);
+        let worker = Self {
+            index,
+            runtime: shared.id(),
+            client: Client::new(Arc::clone(&shared), index),
+            trustee: TrusteeSide::default(),
+            delegated: Cell::new(0),
+            stage: Cell::new(Stage::Open),
+            shared,
+        };
+        let _current = Current::enter(&worker);
+        executor.run(&[&ClientTurn(&worker), &TrusteeTurn(&worker)]);
+    }
+
+    /// Gives `f` the worker of this thread, if it is one.
+    #[inline(always)]
+    pub(crate) fn with<R>(f: impl FnOnce(Option<&Self>) -> R) -> R {
+        let current = CURRENT.get();
+        // SAFETY: the row of the table: null, or alive until `Worker::run` returns, which is
+        // further down this stack than `f`.
+        f(unsafe { current.as_ref() })
+    }
+
+    /// Gives `f` the worker of this thread if it belongs to that runtime.
+    #[inline(always)]
+    pub(crate) fn with_runtime<R>(runtime: RuntimeId, f: impl FnOnce(Option<&Self>) -> R) -> R {
+        Self::with(|worker| f(worker.filter(|worker| worker.runtime == runtime)))
+    }
+
+    #[inline(always)]
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// What other threads see of this worker.
+    #[inline(always)]
+    pub(crate) fn home(&self) -> &WorkerShared {
+        &self.shared.workers()[self.index as usize]
+    }
+
+    /// Whether a request to worker `to` may run here and now, without a slot: it is this one,
+    /// no delegated code is running on it, and nothing is under way that was issued before.
+    #[inline(always)]
+    pub(crate) fn may_run_inline(&self, to: u32) -> bool {
+        to == self.index && self.delegated.get() == 0 && !self.client.has_own_requests()
+    }
+
+    /// Marks that delegated code runs on this worker, until the guard is dropped.
+    #[inline(always)]
+    pub(crate) fn enter_delegated(&self, call: *const Call) -> Delegated<'_> {
+        let before = self.home().running();
+        self.delegated.set(self.delegated.get() + 1);
+        self.home().set_running(call);
+        Delegated { worker: self, before }
+    }
+
+    /// Hands a panic that nobody awaits to the runtime's hook.
+    #[cold]
+    pub(crate) fn report(&self, payload: &Payload) {
+        self.shared.report_panic(self.index, payload);
+    }
+}
+
+/// Delegated code runs while this lives.
+pub(crate) struct Delegated<'a> {
+    worker: &'a Worker,
+    before: *const Call,
+}
+
+impl Delegated<'_> {
+    /// Notes which call it is, for the stall detector.
+    #[inline(always)]
+    pub(crate) fn set_running(&self, call: *const Call) {
+        self.worker.home().set_running(call);
+    }
+}
+
+impl Drop for Delegated<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.worker.delegated.set(self.worker.delegated.get() - 1);
+        self.set_running(self.before);
+    }
+}
+
+/// The client's poll task.
+struct ClientTurn<'a>(&'a Worker);
+
+impl Resident for ClientTurn<'_> {
+    fn poll(&self, _: &Executor) -> bool {
+        self.0.client.harvest()
+    }
+
+    fn flush(&self) -> bool {
+        self.0.client.flush()
+    }
+
+    fn sees_work(&self) -> bool {
+        self.0.client.sees_work()
+    }
+}
+
+/// The trustee's poll task; it also moves the shutdown on.
+struct TrusteeTurn<'a>(&'a Worker);
+
+impl Resident for TrusteeTurn<'_> {
+    fn poll(&self, executor: &Executor) -> bool {
+        let served = self.0.trustee.poll(self.0);
+        self.0.step_shutdown(executor) | served
+    }
+
+    fn flush(&self) -> bool {
+        false
+    }
+
+    fn sees_work(&self) -> bool {
+        self.0.trustee.sees_work(self.0) || self.0.may_step_shutdown()
+    }
+}
+
+/// Makes a worker the current one of its thread.
+struct Current;
+
+impl Current {
+    fn enter(worker: &Worker) -> Self {
+        assert!(CURRENT.get().is_null(), "a thread is one worker");
+        CURRENT.set(ptr::from_ref(worker));
+        Self
+    }
+}
+
+impl Drop for Current {
+    fn drop(&mut self) {
+        CURRENT.set(ptr::null());
+    }
+}
+
+thread_local! {
+    static CURRENT: Cell<*const Worker> = const { Cell::new(ptr::null()) };
+}

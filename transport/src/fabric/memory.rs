@@ -1,0 +1,43 @@
+//! The fabric between workers of one process: a copy and a Release store.
+
+use std::sync::Arc;
+
+use crate::fabric::Fabric;
+use crate::image::Image;
+use crate::link::{ClientLink, TrusteeLink};
+use crate::ring::Ring;
+
+/// Slots in a ring: what fills the 100 ns of a round trip between two cores.
+///
+/// Measured on two cores: one slot gives 0.55 of the throughput of four, eight give no more.
+pub const DEPTH: usize = 4;
+
+/// Slot memory of the peer, in this process.
+#[derive(Debug)]
+pub struct Memory {
+    peer: Arc<Ring>,
+}
+
+impl Fabric for Memory {
+    #[inline(always)]
+    unsafe fn push(&mut self, index: usize, image: &Image, sequence: u32) {
+        // SAFETY: this is the only `Memory` for the ring, so its only writer; that the slot was
+        // answered is the caller's word.
+        unsafe { self.peer.slot(index).publish(image, sequence) }
+    }
+}
+
+/// Makes a link between a client and a trustee of this process.
+///
+/// ```
+/// let (client, trustee) = gossamer_transport::memory::link();
+/// assert!(client.is_idle());
+/// assert_eq!(trustee.served(), 0);
+/// ```
+pub fn link() -> (ClientLink<Memory>, TrusteeLink<Memory>) {
+    let requests = Arc::new(Ring::new(DEPTH));
+    let responses = Arc::new(Ring::new(DEPTH));
+    let client = ClientLink::new(Memory { peer: Arc::clone(&requests) }, Arc::clone(&responses));
+    let trustee = TrusteeLink::new(Memory { peer: responses }, requests);
+    (client, trustee)
+}

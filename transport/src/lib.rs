@@ -1,0 +1,21 @@
+//! The slots of Gossamer: batches of records, links, and the fabrics that move them.
+//!
+//! This crate knows nothing of property types or closures: a record is an entry of the call
+//! table, a key and some words. It knows nothing of threads either; see [`ClientLink`] and
+//! [`TrusteeLink`] for the protocol and [`Fabric`] for what moves its slot images.
+
+mod call;
+mod fabric;
+mod image;
+mod link;
+mod ring;
+mod slot;
+mod spool;
+mod sync;
+
+pub use call::{CAPTURE_WORDS_MAX, Call, Key, RESULT_WORDS_MAX, Word};
+pub use fabric::{Fabric, memory};
+pub use image::{Exceptions, Image};
+pub use link::{ClientLink, Record, Requests, Responses, TrusteeLink};
+pub use slot::SLOT_BYTES;
+pub use spool::Spool;

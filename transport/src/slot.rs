@@ -1,0 +1,124 @@
+//! A slot: one KiB of memory that one side writes and the other reads.
+//!
+//! ```text
+//! word    0                                   offset           124    125   126   127
+//!         ├────────── unused ──────────────────┼── records ─────┼ call0 call1 call2 seal
+//!                                   filled downward ◄───────────┘
+//! ```
+//!
+//! The seal is `sequence:32 | offset:16 | count:16` in one word, so that a single Release store
+//! publishes the batch; the used bytes are contiguous with it, so that one write moves all. The
+//! trailer's half cache line also holds the first three words of records: a batch of one small
+//! request is one cache line.
+//!
+//! Cost of a batch in memory: the line of the seal and one line for every 64 bytes of records
+//! move once to the reader; nothing is read-modify-written.
+//!
+//! # Unsafe
+//!
+//! | field | who may touch it | when |
+//! |---|---|---|
+//! | `body` | the writer | from the moment that the reader's answer to the previous batch in this slot was seen (or the start) until it stores `seal` |
+//! | `body` | the reader | from the moment that it sees the expected sequence in `seal` until it answers |
+//! | `seal` | both | always, atomically; only the writer stores |
+//!
+//! Who is the writer and who the reader, and what the answer is, is settled by the link ends
+//! (`link.rs`): each exists once and its batch sequence only moves on as the table says.
+
+use std::mem::MaybeUninit;
+
+use crate::call::Word;
+use crate::image::Image;
+use crate::sync::{AtomicU64, Ordering, UnsafeCell};
+
+/// Bytes of a slot.
+pub const SLOT_BYTES: usize = 1024;
+
+/// Words of a slot before its trailer.
+pub(crate) const BODY_WORDS: usize = WORDS - TRAILER_WORDS;
+
+/// Call table entries that a batch names by a short index.
+pub(crate) const CALLS: usize = 3;
+
+/// Words of a slot without its seal.
+pub(crate) const WORDS_UNSEALED: usize = WORDS - 1;
+
+const WORDS: usize = SLOT_BYTES / size_of::<Word>();
+const TRAILER_WORDS: usize = CALLS + 1;
+
+/// What a slot's last word says of its batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seal {
+    pub(crate) sequence: u32,
+    pub(crate) offset: u16,
+    pub(crate) count: u16,
+}
+
+impl Seal {
+    #[inline(always)]
+    const fn to_word(self) -> u64 {
+        (self.sequence as u64) << 32 | (self.offset as u64) << 16 | self.count as u64
+    }
+
+    #[inline(always)]
+    const fn from_word(word: u64) -> Self {
+        Self { sequence: (word >> 32) as u32, offset: (word >> 16) as u16, count: word as u16 }
+    }
+}
+
+/// One slot; see the module's text for its layout and for who may touch what.
+#[repr(C, align(128))]
+pub(crate) struct Slot {
+    body: UnsafeCell<[Word; WORDS_UNSEALED]>,
+    seal: AtomicU64,
+}
+
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<Slot>() == SLOT_BYTES);
+
+// SAFETY: every access to `body` is governed by the table above and ordered by `seal`.
+unsafe impl Sync for Slot {}
+// SAFETY: words have no owner thread; what they encode is vouched for by whoever wrote a record.
+unsafe impl Send for Slot {}
+
+impl Slot {
+    pub(crate) fn new() -> Self {
+        let body = [const { MaybeUninit::uninit() }; WORDS_UNSEALED];
+        Self { body: UnsafeCell::new(body), seal: AtomicU64::new(0) }
+    }
+
+    /// Copies the used part of `image` here and makes it visible as batch `sequence`.
+    ///
+    /// # Safety
+    /// The caller is this slot's writer and has seen the answer to the batch before.
+    #[inline]
+    pub(crate) unsafe fn publish(&self, image: &Image, sequence: u32) {
+        let (offset, used) = image.used();
+        self.body.with_mut(|body| {
+            // SAFETY: `offset` is within the body, as `Image` keeps it.
+            let target = unsafe { body.cast::<Word>().add(offset) };
+            // SAFETY: row 1 of the table, by this function's contract; `used` ends at the seal.
+            unsafe { std::ptr::copy_nonoverlapping(used.as_ptr(), target, used.len()) };
+        });
+        let seal = Seal { sequence, offset: offset as u16, count: image.count() };
+        // Release: pairs with the Acquire load in `take`; a reader that sees this sequence sees
+        // the records copied above.
+        self.seal.store(seal.to_word(), Ordering::Release);
+    }
+
+    /// The batch `sequence`, if it has been published.
+    #[inline(always)]
+    pub(crate) fn take(&self, sequence: u32) -> Option<Seal> {
+        // Acquire: pairs with the Release store in `publish`.
+        let seal = Seal::from_word(self.seal.load(Ordering::Acquire));
+        (seal.sequence == sequence).then_some(seal)
+    }
+
+    /// The words of the batch that `take` returned.
+    ///
+    /// They may be read until the reader answers: row 2 of the table.
+    #[inline(always)]
+    pub(crate) fn words(&self) -> *const Word {
+        self.body.with(|body| body.cast::<Word>())
+    }
+}
