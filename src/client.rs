@@ -1,13 +1,14 @@
 //! The client: a worker's side that delegates. Fills batches, publishes them, harvests results.
 //!
 //! Cost of a remote request on this side: a record of 8 bytes and its captures into the batch, a
-//! record of 8 bytes and the completion's data into the ledger, one counter; on the way back one
+//! note of 8 bytes and the completion's data beside it, one counter; on the way back one
 //! indirect call. All of it is memory of this worker; the cache lines that move between cores
 //! are those of the slots, about 16 bytes a small request each way.
 //!
 //! **Invariant:** no borrow of a lane, a list or the table is alive while foreign code runs.
 
-use std::cell::{Cell, RefCell, RefMut};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::mem::replace;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -17,36 +18,62 @@ use crate::contain::dispose;
 use crate::erase::{Complete, ResultWords, Work};
 use crate::error::{Fault, Outcome, Payload};
 use crate::lane::Lane;
+use crate::note;
 use crate::pending::PendingTable;
-use crate::shared::{Message, Shared};
+use crate::shared::{Message, Shared, WorkerShared};
 use crate::trustee::OpenLink;
 
 /// The client of one worker.
 pub(crate) struct Client {
     index: u32,
     shared: Arc<Shared>,
-    lanes: Box<[RefCell<Option<Box<Lane>>>]>,
+    home: Arc<WorkerShared>,
+    /// By worker, opened at first use.
+    lanes: Box<[OnceCell<Box<RefCell<Lane>>>]>,
     /// Lanes that something was issued on since the last flush.
     dirty: RefCell<Vec<u32>>,
     /// Lanes with batches in flight.
     awaited: RefCell<Vec<u32>>,
     pending: PendingTable,
-    /// Requests under way to this worker's own trustee.
-    own_requests: Cell<u32>,
+    pub(crate) hold: InlineHold,
     is_closed: Cell<bool>,
+}
+
+/// What keeps requests to this worker's own trustee from running in place, counted: delegated
+/// code that runs, requests under way to that trustee, a closed client.
+#[derive(Default)]
+pub(crate) struct InlineHold(Cell<u32>);
+
+impl InlineHold {
+    #[inline(always)]
+    pub(crate) fn is_held(&self) -> bool {
+        self.0.get() != 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn add(&self) {
+        self.0.set(self.0.get() + 1);
+    }
+
+    #[inline(always)]
+    pub(crate) fn remove(&self) {
+        self.0.set(self.0.get() - 1);
+    }
 }
 
 impl Client {
     pub(crate) fn new(shared: Arc<Shared>, index: u32) -> Self {
-        let lanes = shared.workers().iter().map(|_| RefCell::new(None)).collect();
+        let lanes = shared.workers().iter().map(|_| OnceCell::new()).collect();
+        let home = Arc::clone(&shared.workers()[index as usize]);
         Self {
             index,
             shared,
+            home,
             lanes,
             dirty: RefCell::default(),
             awaited: RefCell::default(),
             pending: PendingTable::default(),
-            own_requests: Cell::new(0),
+            hold: InlineHold::default(),
             is_closed: Cell::new(false),
         }
     }
@@ -55,16 +82,10 @@ impl Client {
         &self.pending
     }
 
-    /// Whether requests to this worker's own trustee are under way, so that a later one must
-    /// queue behind them.
-    #[inline(always)]
-    pub(crate) fn has_own_requests(&self) -> bool {
-        self.own_requests.get() != 0
-    }
-
     /// From now on nothing is issued any more: work comes back unrun.
     pub(crate) fn close(&self) {
         self.is_closed.set(true);
+        self.hold.add();
     }
 
     /// Whether [`close`](Self::close) was called.
@@ -75,7 +96,7 @@ impl Client {
 
     /// Whether no request of this client is under way.
     pub(crate) fn is_idle(&self) -> bool {
-        self.lanes.iter().all(|lane| lane.borrow().as_ref().is_none_or(|lane| lane.is_idle()))
+        self.lanes.iter().filter_map(OnceCell::get).all(|lane| lane.borrow().link.is_idle())
     }
 
     /// Issues a request to the trustee of worker `to`.
@@ -84,47 +105,57 @@ impl Client {
     #[inline(always)]
     pub(crate) fn issue<U, W: Work<U>, C: Complete<U>>(&self, to: u32, key: Key, work: W, data: C) {
         debug_assert!(!self.is_closed(), "the caller looks first");
-        let mut lane = self.lane(to);
+        let mut lane = self.lane(to).borrow_mut();
         lane.issue::<U, W, C>(key, work, data);
         if !std::mem::replace(&mut lane.is_dirty, true) {
             self.dirty.borrow_mut().push(to);
         }
         if to == self.index {
-            self.own_requests.set(self.own_requests.get() + 1);
+            self.hold.add();
         }
     }
 
     /// How many requests to worker `to` wait for a slot.
     pub(crate) fn backlog(&self, to: u32) -> usize {
-        self.lanes[to as usize].borrow().as_ref().map_or(0, |lane| lane.link.backlog())
+        self.lanes[to as usize].get().map_or(0, |lane| lane.borrow().link.backlog())
     }
 
     /// Publishes what was issued; once a turn, after the tasks.
     #[inline]
     pub(crate) fn flush(&self) -> bool {
+        if self.dirty.borrow().is_empty() {
+            return false;
+        }
         let mut flushed = false;
-        while let Some(to) = self.next_dirty() {
-            let mut lane = self.lane(to);
-            lane.is_dirty = false;
-            let batches = lane.link.flush();
-            let (requests, backlog) = lane.count_sent();
-            if lane.link.in_flight() > 0 && !std::mem::replace(&mut lane.is_awaited, true) {
-                self.awaited.borrow_mut().push(to);
-            }
-            drop(lane);
-            let stats = self.shared.workers()[self.index as usize].stats();
-            stats.add_backlog(backlog);
-            if batches > 0 {
-                flushed = true;
-                stats.add_sent(requests, u64::from(batches));
-                self.notify(to);
-            }
+        for to in self.dirty.borrow_mut().drain(..) {
+            flushed |= self.flush_lane(to);
         }
         flushed
     }
 
+    /// Runs no foreign code.
+    #[inline(always)]
+    fn flush_lane(&self, to: u32) -> bool {
+        let mut lane = self.lane(to).borrow_mut();
+        lane.is_dirty = false;
+        let batches = lane.link.flush();
+        let (requests, backlog) = lane.count_sent();
+        self.home.stats().add_backlog(backlog);
+        if batches == 0 {
+            return false;
+        }
+        self.home.stats().add_sent(requests, u64::from(batches));
+        if !replace(&mut lane.is_awaited, true) {
+            self.awaited.borrow_mut().push(to);
+        }
+        if to != self.index {
+            lane.peer.notify();
+        }
+        true
+    }
+
     /// Takes the results that have arrived, and acts on each; once a turn, before the tasks.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn harvest(&self) -> bool {
         let mut harvested = false;
         let mut index = self.awaited.borrow().len();
@@ -133,11 +164,12 @@ impl Client {
         while let Some(before) = index.checked_sub(1) {
             index = before;
             let to = self.awaited.borrow()[index];
-            harvested |= self.harvest_lane(to);
-            let mut lane = self.lane(to);
-            if lane.link.in_flight() == 0 {
-                lane.is_awaited = false;
-                drop(lane);
+            let lane = self.lane(to);
+            let Some(responses) = lane.borrow_mut().link.take() else {
+                continue;
+            };
+            harvested = true;
+            if self.harvest_lane(to, lane, responses) {
                 self.awaited.borrow_mut().swap_remove(index);
             }
         }
@@ -146,58 +178,84 @@ impl Client {
 
     /// Whether there is something to harvest or to publish.
     pub(crate) fn sees_work(&self) -> bool {
-        let has_response = |&to: &u32| self.lane(to).link.has_response();
+        let has_response = |&to: &u32| self.lane(to).borrow().link.has_response();
         !self.dirty.borrow().is_empty() || self.awaited.borrow().iter().any(has_response)
     }
 
-    fn harvest_lane(&self, to: u32) -> bool {
-        let mut harvested = false;
+    /// Acts on the results of a batch, and of those that have arrived behind it; returns whether
+    /// none is in flight any more.
+    fn harvest_lane(&self, to: u32, lane: &RefCell<Lane>, mut responses: Responses) -> bool {
         // At most as many batches as the ring holds: then it is the turn of others.
         for _ in 0..gossamer_transport::memory::DEPTH {
-            let Some(responses) = self.lane(to).link.take() else {
-                break;
-            };
-            harvested = true;
             self.complete(to, responses);
-            let mut lane = self.lane(to);
-            // SAFETY: `complete` ran every completion of the batch, each of which moved its
-            // result out.
+            let mut lane = lane.borrow_mut();
+            // SAFETY: `complete` ran every completion of the batch, each of which moved its note
+            // and its result out.
             unsafe { lane.link.release() };
-            if lane.link.has_unpublished() || lane.link.backlog() > 0 {
-                if !std::mem::replace(&mut lane.is_dirty, true) {
-                    self.dirty.borrow_mut().push(to);
-                }
+            if lane.link.has_unpublished() && !replace(&mut lane.is_dirty, true) {
+                self.dirty.borrow_mut().push(to);
+            }
+            if lane.link.in_flight() == 0 {
+                lane.is_awaited = false;
+                return true;
+            }
+            match lane.link.take() {
+                Some(next) => responses = next,
+                None => break,
             }
         }
-        harvested
+        false
     }
 
     /// Runs the completions of one batch; a panic in one is reported and the next is run.
+    #[inline(always)]
     fn complete(&self, to: u32, mut responses: Responses) {
-        let count = responses.count();
-        // SAFETY: `harvest_lane` takes each batch once, so this is called once for it.
-        let mut exceptions = unsafe { responses.exceptions() }.map(|list| list.into_iter().peekable());
-        let mut done = 0;
-        while done < count {
+        if responses.has_exceptions() {
+            return self.complete_with_exceptions(to, responses);
+        }
+        let mut left = responses.count();
+        while left > 0 {
             let caught = catch_unwind(AssertUnwindSafe(|| {
-                while done < count {
-                    let (completion, data) = self.lane(to).ledger.take();
-                    let words = responses.take_result(completion.result_words as usize);
-                    let exception = exceptions.as_mut().and_then(|list| list.next_if(|e| e.0 == done));
-                    let result = exception.map_or(Ok(words), |(_, payload)| Err(payload));
-                    done += 1;
-                    if to == self.index {
-                        self.own_requests.set(self.own_requests.get() - 1);
-                    }
-                    // SAFETY: the ledger is in the order of the requests, so data, result and
-                    // exception are those of the request that this completion was issued with.
-                    unsafe { (completion.run)(self, data, result) };
+                while left > 0 {
+                    left -= 1;
+                    self.complete_next(to, &mut responses, None);
                 }
             }));
             if let Err(payload) = caught {
                 self.report(payload);
             }
         }
+    }
+
+    #[cold]
+    fn complete_with_exceptions(&self, to: u32, mut responses: Responses) {
+        // SAFETY: `harvest_lane` takes each batch once, so this is called once for it.
+        let mut exceptions = unsafe { responses.exceptions() }.into_iter().peekable();
+        for done in 0..responses.count() {
+            let payload = exceptions.next_if(|(at, _)| *at == done).map(|(_, payload)| payload);
+            let next = || self.complete_next(to, &mut responses, payload);
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(next)) {
+                self.report(payload);
+            }
+        }
+    }
+
+    /// Runs the completion of the next request of a batch.
+    #[inline(always)]
+    fn complete_next(&self, to: u32, responses: &mut Responses, exception: Option<Payload>) {
+        let note = responses.note();
+        // SAFETY: every request on a lane was given such a note.
+        let completion = unsafe { note::completion(note) };
+        let data = note.wrapping_add(1);
+        let note_words = 1 + completion.data_words as usize;
+        let words = responses.step(note_words, completion.result_words as usize);
+        if to == self.index {
+            self.hold.remove();
+        }
+        let result = exception.map_or(Ok(words), Err);
+        // SAFETY: notes and results are in the order of the requests, so data, result and
+        // exception are those of the request that this completion was issued with.
+        unsafe { (completion.run)(self, data, result) };
     }
 
     /// Hands a panic that nobody awaits to the runtime's hook.
@@ -207,33 +265,23 @@ impl Client {
         dispose(payload);
     }
 
-    fn next_dirty(&self) -> Option<u32> {
-        self.dirty.borrow_mut().pop()
-    }
-
     #[inline(always)]
-    fn notify(&self, to: u32) {
-        if to != self.index {
-            self.shared.workers()[to as usize].notify();
+    fn lane(&self, to: u32) -> &RefCell<Lane> {
+        match self.lanes[to as usize].get() {
+            Some(lane) => lane,
+            None => self.open(to),
         }
-    }
-
-    #[inline(always)]
-    fn lane(&self, to: u32) -> RefMut<'_, Lane> {
-        RefMut::map(self.lanes[to as usize].borrow_mut(), |lane| match lane {
-            Some(lane) => &mut **lane,
-            None => self.open(lane, to),
-        })
     }
 
     /// Opens the link to a trustee at its first use.
     #[cold]
-    fn open<'a>(&self, lane: &'a mut Option<Box<Lane>>, to: u32) -> &'a mut Lane {
-        let (opened, link, issued) = Lane::open();
-        let message = Message::Open(Box::new(OpenLink::new(self.index, link, issued)));
-        let sent = self.shared.workers()[to as usize].send(message);
+    fn open(&self, to: u32) -> &RefCell<Lane> {
+        let peer = &self.shared.workers()[to as usize];
+        let (lane, link, issued) = Lane::open(Arc::clone(peer));
+        let link = OpenLink::new(self.index, Arc::clone(&self.home), link, issued);
+        let sent = peer.send(Message::Open(Box::new(link)));
         assert!(sent.is_ok(), "workers end only after all clients have closed");
-        lane.insert(opened)
+        self.lanes[to as usize].get_or_init(|| Box::new(RefCell::new(lane)))
     }
 }
 

@@ -182,7 +182,7 @@ where
 /// As [`entrust`].
 pub fn metrics() -> Vec<WorkerMetrics> {
     let shared = current("metrics", "Runtime::metrics");
-    shared.workers().iter().map(WorkerMetrics::of).collect()
+    shared.workers().iter().map(|worker| WorkerMetrics::of(worker)).collect()
 }
 
 pub(crate) fn spawn_on_shared<F, Fut>(shared: &Shared, worker: usize, f: F) -> JoinHandle<Fut::Output>

@@ -44,15 +44,30 @@ pub(crate) trait Target {
 }
 
 /// A request on its way through the states of the module's diagram.
-pub(crate) enum Request<U, W> {
-    Unissued(W),
+pub(crate) struct Request<U, W> {
+    /// Present while unissued. It lies beside the progress and not in it, so that taking it
+    /// writes a byte and moves nothing else.
+    work: Option<W>,
+    progress: Progress,
+    /// Where the outcome comes, if mailed.
+    mailbox: Option<Box<oneshot::Receiver<Outcome<U>>>>,
+}
+
+/// How far a request is that has no work any more.
+#[derive(Clone, Copy)]
+enum Progress {
+    /// Or not begun, if there is work.
+    Finished,
     /// Worker `issuer` holds it at `entry` of its table.
     Issued { issuer: u32, entry: u32 },
-    Mailed(oneshot::Receiver<Outcome<U>>),
-    Finished,
+    Mailed,
 }
 
 impl<U: Send + 'static, W: Work<U>> Request<U, W> {
+    pub(crate) fn new(work: W) -> Self {
+        Self { work: Some(work), progress: Progress::Finished, mailbox: None }
+    }
+
     /// Moves the request on; `CATCH` says whether a panic of inline code is caught here.
     #[inline(always)]
     pub(crate) fn poll<const CATCH: bool>(
@@ -62,64 +77,38 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
     ) -> Poll<Outcome<U>> {
         let (runtime, to) = target.address();
         Worker::with_runtime(runtime, |worker| {
-            match (&mut *self, worker) {
-                (Self::Unissued(_), Some(worker)) if worker.may_run_inline(to) => {
-                    ready!(poll_charge(cx));
-                    Poll::Ready(self.run_inline::<CATCH>(worker, target.key()))
-                }
-                (Self::Unissued(_), Some(worker)) => self.issue(worker, to, target.key(), cx),
-                (Self::Issued { issuer, entry }, Some(worker)) if worker.index() == *issuer => {
-                    let outcome = ready!(worker.client.pending().poll::<U>(*entry, cx));
-                    *self = Self::Finished;
-                    Poll::Ready(outcome)
-                }
-                (Self::Unissued(_) | Self::Issued { .. }, _) => {
-                    self.mail(target);
-                    self.poll_mailed(cx)
-                }
-                (Self::Mailed(_), _) => self.poll_mailed(cx),
-                (Self::Finished, _) => panic!("a delegation was polled after it had finished"),
+            let Some(worker) = worker else {
+                return self.poll_elsewhere(target, cx);
+            };
+            if self.work.is_none() {
+                return self.poll_issued(worker, target, cx);
             }
+            if !worker.may_run_inline(to) {
+                return self.issue(worker, to, target.key(), cx);
+            }
+            ready!(poll_charge(cx));
+            Poll::Ready(self.run_inline::<CATCH>(worker, target.key()))
         })
     }
 
     /// Gives the request up: what was not issued never runs, what was runs without an audience.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn abandon(&mut self, target: &impl Target) {
-        let Self::Issued { issuer, entry } = *self else {
-            return;
-        };
-        *self = Self::Finished;
-        Worker::with_runtime(target.address().0, |worker| match worker {
-            Some(worker) if worker.index() == issuer => {
-                worker.client.pending().abandon::<U>(entry);
-            }
-            _ => settle(target, issuer, move |worker| {
-                worker.client.pending().abandon::<U>(entry);
-            }),
-        });
+        if let Progress::Issued { issuer, entry } = self.progress {
+            self.progress = Progress::Finished;
+            Self::abandon_issued(target, issuer, entry);
+        }
     }
 
     pub(crate) fn is_finished(&self) -> bool {
-        matches!(self, Self::Finished)
-    }
-
-    #[inline(always)]
-    fn take_work(&mut self) -> W {
-        match replace(self, Self::Finished) {
-            Self::Unissued(work) => work,
-            _ => unreachable!("the caller looked"),
-        }
+        self.work.is_none() && matches!(self.progress, Progress::Finished)
     }
 
     #[inline(always)]
     fn run_inline<const CATCH: bool>(&mut self, worker: &Worker, key: Key) -> Outcome<U> {
-        let work = self.take_work();
-        if worker.client.is_closed() {
-            return Err(Fault::Closed);
-        }
+        let work = self.work.take().expect("the caller looked");
         worker.home().stats().add_inline();
-        let _delegated = worker.enter_delegated(erase::call::<U, W>());
+        let _delegated = worker.enter_inline(erase::call::<U, W>());
         if CATCH {
             // SAFETY: the row of the table.
             let caught = catch_unwind(AssertUnwindSafe(|| unsafe { work.run(key) }));
@@ -131,43 +120,79 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
 
     #[inline(always)]
     fn issue(&mut self, worker: &Worker, to: u32, key: Key, cx: &Context<'_>) -> Poll<Outcome<U>> {
-        let work = self.take_work();
+        let work = self.work.take().expect("the caller looked");
         if worker.client.is_closed() {
-            drop(work);
             return Poll::Ready(Err(Fault::Closed));
         }
-        let waker = cx.waker().clone();
-        let entry = worker.client.pending().insert::<U>(waker);
-        *self = Self::Issued { issuer: worker.index(), entry };
+        let entry = worker.client.pending().insert::<U>(cx.waker().clone());
+        self.progress = Progress::Issued { issuer: worker.index(), entry };
         worker.client.issue::<U, W, Awaited>(to, key, work, Awaited(entry));
         Poll::Pending
     }
 
-    /// From here on the outcome comes by a channel: the future is not where a worker of the
-    /// runtime can wake it by its table.
-    #[cold]
-    fn mail(&mut self, target: &impl Target) {
-        let (sender, receiver) = oneshot::channel();
-        match replace(self, Self::Mailed(receiver)) {
-            Self::Unissued(work) => post_foreign(target, work, move |outcome| {
-                // Nobody waits any more: the result is dropped where it was made.
-                drop(sender.send(outcome));
-            }),
-            Self::Issued { issuer, entry } => settle(target, issuer, move |worker| {
-                let redirect = move |outcome| drop(sender.send(outcome));
-                worker.client.pending().redirect::<U>(entry, Box::new(redirect));
-            }),
-            Self::Mailed(_) | Self::Finished => unreachable!("the caller looked"),
+    #[inline(always)]
+    fn poll_issued(
+        &mut self,
+        worker: &Worker,
+        target: &impl Target,
+        cx: &mut Context<'_>,
+    ) -> Poll<Outcome<U>> {
+        match self.progress {
+            Progress::Issued { issuer, entry } if issuer == worker.index() => {
+                let outcome = ready!(worker.client.pending().poll::<U>(entry, cx));
+                self.progress = Progress::Finished;
+                Poll::Ready(outcome)
+            }
+            _ => self.poll_elsewhere(target, cx),
         }
     }
 
+    /// The poll of a thread that no table can wake: from here on the outcome comes by a channel.
     #[cold]
-    fn poll_mailed(&mut self, cx: &mut Context<'_>) -> Poll<Outcome<U>> {
-        let Self::Mailed(receiver) = self else { unreachable!("the caller looked") };
+    fn poll_elsewhere(&mut self, target: &impl Target, cx: &mut Context<'_>) -> Poll<Outcome<U>> {
+        let mut receiver = match self.mailbox.take() {
+            Some(receiver) => receiver,
+            None => Box::new(self.mail(target)),
+        };
+        let Poll::Ready(received) = Pin::new(&mut *receiver).poll(cx) else {
+            self.mailbox = Some(receiver);
+            return Poll::Pending;
+        };
+        self.progress = Progress::Finished;
         // A sender that is dropped unused belonged to a message that no worker handled.
-        let outcome = ready!(Pin::new(receiver).poll(cx)).unwrap_or(Err(Fault::Closed));
-        *self = Self::Finished;
+        let outcome = received.unwrap_or(Err(Fault::Closed));
         Poll::Ready(outcome)
+    }
+
+    fn mail(&mut self, target: &impl Target) -> oneshot::Receiver<Outcome<U>> {
+        let (sender, receiver) = oneshot::channel();
+        match (self.work.take(), replace(&mut self.progress, Progress::Mailed)) {
+            (Some(work), _) => post_foreign(target, work, move |outcome| {
+                // If nobody waits any more, the result is dropped where it was made.
+                drop(sender.send(outcome));
+            }),
+            (None, Progress::Issued { issuer, entry }) => settle(target, issuer, move |worker| {
+                let redirect = move |outcome| drop(sender.send(outcome));
+                worker.client.pending().redirect::<U>(entry, Box::new(redirect));
+            }),
+            (None, _) => {
+                self.progress = Progress::Finished;
+                panic!("a delegation was polled after it had finished");
+            }
+        }
+        receiver
+    }
+
+    #[cold]
+    fn abandon_issued(target: &impl Target, issuer: u32, entry: u32) {
+        Worker::with_runtime(target.address().0, |worker| match worker {
+            Some(worker) if worker.index() == issuer => {
+                worker.client.pending().abandon::<U>(entry);
+            }
+            _ => settle(target, issuer, move |worker| {
+                worker.client.pending().abandon::<U>(entry);
+            }),
+        });
     }
 }
 
@@ -230,7 +255,7 @@ impl<'a, T: 'static, F: FnOnce(&mut T) -> U + Send + 'static, U: Send + 'static>
     Delegation<'a, T, F, U>
 {
     pub(crate) fn new(trust: TrustRef<'a, T>, f: F) -> Self {
-        Self { request: Request::Unissued(OnProperty::new(f)), trust }
+        Self { request: Request::new(OnProperty::new(f)), trust }
     }
 
     #[inline(always)]
@@ -280,7 +305,7 @@ impl<T: 'static, F: FnOnce(&mut T) -> U + Send + 'static, U: Send + 'static> Unp
 impl<T: 'static, F: FnOnce(&mut T) -> U + Send + 'static, U: Send + 'static> Drop
     for Delegation<'_, T, F, U>
 {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         self.request.abandon(self.trust.trust());
     }

@@ -1,7 +1,7 @@
 //! Erasure: closures, captures and results as words, and the functions that know their types.
 //!
 //! This is the only file that erases closure types. A request is a [`Call`] and the words of its
-//! captures; what awaits it is a [`Completion`] and the words of its own. What is too large for a
+//! captures; what awaits it is a [`Completion`] and the words of its own data, in a note. What is too large for a
 //! slot is boxed, and the words hold the box.
 //!
 //! # Unsafe
@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | captures | `put::<W>` when the request is issued | `take::<W>`, once, in `run` or `discard` of `call::<W, U>()` |
 //! | result | `put::<U>` in `run` | `take::<U>`, once, by the completion of the same request |
-//! | data | `put::<D>` by the ledger when the request is issued | `take::<D>`, once, in `run` of the completion of type `D` |
+//! | data | `put::<D>` in the note when the request is issued | `take::<D>`, once, in `run` of the completion of type `D` |
 //!
 //! The pairing of types holds because a request, its call and its completion are issued in one
 //! generic function (`Client::issue`) and the link keeps all three in the same order.
@@ -111,7 +111,7 @@ pub(crate) trait Complete<U>: Sized + 'static {
     /// Acts on the outcome.
     fn complete(self, client: &Client, outcome: Outcome<ResultWords<U>>);
 
-    /// Its entry in the ledger.
+    /// The head of its note.
     const COMPLETION: Completion = Completion {
         run: complete::<U, Self>,
         data_words: words_of::<Self>(DATA_WORDS_MAX) as u16,
@@ -152,15 +152,16 @@ impl<U> ResultWords<U> {
         unsafe { take::<U>(self.words, RESULT_WORDS_MAX) }
     }
 
-    /// Copies the words to another place, where they are the result from then on.
+    /// Copies the words to another place, where they are the result from then on: `self` is not
+    /// to be taken any more.
     #[inline(always)]
-    pub(crate) fn move_to(self, place: &mut [Word]) {
+    pub(crate) fn copy_to(&self, place: &mut [Word]) {
         // SAFETY: a result has `WORDS` words.
         let words = unsafe { std::slice::from_raw_parts(self.words, Self::WORDS) };
         place[..Self::WORDS].copy_from_slice(words);
     }
 
-    /// The result that [`move_to`](Self::move_to) put at `place`.
+    /// The result that [`copy_to`](Self::copy_to) put at `place`.
     ///
     /// # Safety
     /// That happened, for this `U`, and it is taken or dropped once.
@@ -177,11 +178,13 @@ pub(crate) const fn words_of<V>(max: usize) -> usize {
 }
 
 /// Writes the captures of a request into its record.
+///
+/// # Safety
+/// `place` has room for the `capture_words` of its call.
 #[inline(always)]
-pub(crate) fn put_captures<W>(place: &mut [Word], work: W) {
-    assert_eq!(place.len(), words_of::<W>(CAPTURE_WORDS_MAX), "the record is of this call");
-    // SAFETY: that is the room it needs.
-    unsafe { put(place.as_mut_ptr(), work, CAPTURE_WORDS_MAX) };
+pub(crate) unsafe fn put_captures<W>(place: *mut Word, work: W) {
+    // SAFETY: by the contract.
+    unsafe { put(place, work, CAPTURE_WORDS_MAX) };
 }
 
 /// Writes a value as words.
@@ -218,5 +221,5 @@ const fn is_boxed<V>(max: usize) -> bool {
     size_of::<V>().div_ceil(size_of::<Word>()) > max
 }
 
-/// The most words that a completion keeps in the ledger unboxed.
+/// The most words that the data of a completion takes unboxed.
 pub(crate) const DATA_WORDS_MAX: usize = 64;

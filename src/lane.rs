@@ -1,4 +1,10 @@
-//! A lane: a link's client end, with what this worker remembers of the requests on it.
+//! A lane: a link's client end, with what this worker remembers of it.
+//!
+//! # Unsafe
+//!
+//! | what | written by | when |
+//! |---|---|---|
+//! | the captures and the note of a request | `Lane::issue` | at once when the link has given it their places, which have the lengths that its call and its note ask for |
 
 use std::sync::Arc;
 
@@ -6,13 +12,15 @@ use gossamer_transport::memory::{self, Memory};
 use gossamer_transport::{ClientLink, Key, TrusteeLink};
 
 use crate::erase::{self, Complete, Work};
-use crate::ledger::Ledger;
+use crate::note;
+use crate::shared::WorkerShared;
 use crate::sync::{AtomicU64, Ordering};
 
-/// The link from this worker to one trustee, and its ledger.
+/// The link from this worker to one trustee.
 pub(crate) struct Lane {
     pub(crate) link: ClientLink<Memory>,
-    pub(crate) ledger: Ledger,
+    /// Whose trustee it leads to.
+    pub(crate) peer: Arc<WorkerShared>,
     issued: Arc<Issued>,
     /// What `count_sent` has told before: requests sent, and the backlog.
     counted: (u64, usize),
@@ -51,25 +59,28 @@ impl Issued {
 
 impl Lane {
     /// A new lane, and what its trustee needs to serve it.
-    pub(crate) fn open() -> (Box<Self>, TrusteeLink<Memory>, Arc<Issued>) {
+    pub(crate) fn open(peer: Arc<WorkerShared>) -> (Self, TrusteeLink<Memory>, Arc<Issued>) {
         let (client, trustee) = memory::link();
         let issued = Arc::new(Issued::new());
         let lane = Self {
             link: client,
-            ledger: Ledger::default(),
+            peer,
             issued: Arc::clone(&issued),
             counted: (0, 0),
             is_dirty: false,
             is_awaited: false,
         };
-        (Box::new(lane), trustee, issued)
+        (lane, trustee, issued)
     }
 
     /// Hands a request to the link, or to its backlog.
     #[inline(always)]
     pub(crate) fn issue<U, W: Work<U>, C: Complete<U>>(&mut self, key: Key, work: W, data: C) {
-        erase::put_captures(self.link.issue(erase::call::<U, W>(), key), work);
-        self.ledger.push::<U, C>(data);
+        let place = self.link.issue(erase::call::<U, W>(), key, note::words::<U, C>());
+        // SAFETY: the row of the table.
+        unsafe { erase::put_captures(place.captures, work) };
+        // SAFETY: the row of the table.
+        unsafe { note::write::<U, C>(place.note, data) };
         self.issued.advance();
     }
 
@@ -80,11 +91,5 @@ impl Lane {
         let sent = self.issued.load() - backlog as u64;
         let before = std::mem::replace(&mut self.counted, (sent, backlog));
         (sent - before.0, backlog as i64 - before.1 as i64)
-    }
-
-    /// Whether no request is under way.
-    #[inline(always)]
-    pub(crate) fn is_idle(&self) -> bool {
-        self.ledger.is_empty()
     }
 }

@@ -77,7 +77,6 @@ impl WorkerMetrics {
 
 /// The figures that a worker keeps itself: it alone writes, others read.
 #[derive(Debug, Default)]
-#[repr(align(128))]
 pub(crate) struct Stats {
     sent: AtomicU64,
     batches: AtomicU64,

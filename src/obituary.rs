@@ -31,6 +31,7 @@ impl Obituary {
     }
 
     /// Sends it to the property's trustee; never waits.
+    #[cold]
     pub(crate) fn announce(self) {
         // SAFETY: the obituary has a share of the memory.
         let header = unsafe { self.header.as_ref() };

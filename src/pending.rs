@@ -1,22 +1,24 @@
 //! Requests in flight that somebody awaits: the runtime owns them, never the future.
 //!
 //! ```text
-//!              complete                poll
-//! Waiting ──────────────► Done ─────────────────► (free)
-//!    │                     │  abandon: result dropped
-//!    ├─ abandon ──► Abandoned ── complete: result dropped ──► (free)
-//!    └─ redirect ─► Redirected ─ complete: handed on ───────► (free)
+//!              complete                   poll
+//! Waiting ──────────────► Done, Failed ──────────► (free)
+//!    │                         │  abandon: result dropped
+//!    ├─ abandon ──► Abandoned ─┼─ complete: result dropped ──► (free)
+//!    └─ redirect ─► Redirected ┴─ complete: handed on ───────► (free)
 //! ```
 //!
 //! An entry is freed by its future's last act or by its completion, whichever comes later, so an
-//! index is never stale. **Invariant:** no borrow of the table is alive while a waker is cloned,
-//! woken or dropped, or a result is dropped.
+//! index is never stale. An entry is 32 bytes: the result takes the place of the waker.
+//!
+//! **Invariant:** no borrow of the table is alive while a waker is cloned, woken or dropped, or a
+//! result is dropped.
 //!
 //! # Unsafe
 //!
 //! | field | who may touch it | in which state |
 //! |---|---|---|
-//! | `result` | whoever takes the entry out of `Done(Ok)` | holds a `U` of the type that `drop_result` was made for |
+//! | `Stored` | whoever takes the entry out of `Done` | holds a `U`, of the type that `drop_result` was made for |
 //!
 //! The type of an entry is fixed by `insert::<U>`; its index is known only to the completion and
 //! the future that were issued with it, both for the same `U`.
@@ -46,170 +48,197 @@ pub(crate) struct PendingTable {
 
 struct Pending {
     state: State,
-    drop_result: unsafe fn(&[Word]),
-    result: Place,
+    drop_result: unsafe fn(&PendingTable, Stored),
 }
 
 enum State {
     Waiting(Waker),
     Abandoned,
-    /// Holds a `Redirect<U>` behind a thin box, so that its type need not be named here.
+    /// Holds a `Redirect<U>` behind a box, so that its type need not be named here.
     Redirected(Box<dyn std::any::Any>),
-    Done(Result<(), Fault>),
+    Done(Stored),
+    Failed(Fault),
 }
 
-/// Where a result lies while it waits for its future.
-enum Place {
-    Own([Word; OWN_WORDS]),
-    Block(Block),
-}
+/// A result that waits for its future: its words, or a block with them.
+type Stored = [Word; OWN_WORDS];
 
 type Block = Box<[Word; RESULT_WORDS_MAX]>;
 
 impl PendingTable {
     /// Opens an entry for a result of type `U`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn insert<U: 'static>(&self, waker: Waker) -> u32 {
-        let result = if ResultWords::<U>::WORDS <= OWN_WORDS {
-            Place::Own([MaybeUninit::uninit(); OWN_WORDS])
-        } else {
-            Place::Block(self.block())
-        };
-        let entry = Pending { state: State::Waiting(waker), drop_result: drop_result::<U>, result };
+        let entry = Pending { state: State::Waiting(waker), drop_result: drop_result::<U> };
         let index = self.entries.borrow_mut().insert(entry);
-        u32::try_from(index).expect("fewer than 2^32 requests are in flight")
+        debug_assert!(u32::try_from(index).is_ok(), "fewer than 2^32 requests are in flight");
+        index as u32
     }
 
     /// The future's poll: takes the outcome, or leaves the waker to be woken by it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll<U: 'static>(&self, index: u32, cx: &Context<'_>) -> Poll<Outcome<U>> {
         let mut entries = self.entries.borrow_mut();
-        let Some(entry) = entries.get(index as usize) else {
-            return Poll::Ready(Err(Fault::Closed)); // swept
-        };
-        match &entry.state {
-            State::Done(_) => {
-                let entry = entries.remove(index as usize);
-                drop(entries);
-                let State::Done(done) = entry.state else { unreachable!("matched above") };
-                Poll::Ready(self.take_result(done, entry.result))
-            }
-            State::Waiting(waker) if waker.will_wake(cx.waker()) => Poll::Pending,
-            State::Waiting(_) => {
-                drop(entries);
-                self.replace_waker(index, cx.waker());
-                Poll::Pending
-            }
-            State::Abandoned | State::Redirected(_) => {
-                unreachable!("the future has given up its entry")
-            }
+        if let Some(Pending { state: State::Done(stored), .. }) = entries.get(index as usize) {
+            let stored = *stored;
+            entries.remove(index as usize);
+            drop(entries);
+            // SAFETY: it was `Done`; the entry is out of the table, so this is once.
+            return Poll::Ready(Ok(unsafe { self.unstore(stored) }));
         }
+        drop(entries);
+        self.poll_not_done(index, cx)
     }
 
     /// The future is gone: nobody waits for the result any more.
+    #[cold]
     pub(crate) fn abandon<U: 'static>(&self, index: u32) {
-        let mut entries = self.entries.borrow_mut();
-        let Some(entry) = entries.get_mut(index as usize) else {
-            return; // swept
-        };
-        if let State::Done(_) = entry.state {
-            let entry = entries.remove(index as usize);
-            drop(entries);
-            let State::Done(done) = entry.state else { unreachable!("matched above") };
-            drop(self.take_result::<U>(done, entry.result));
-        } else {
-            let before = replace(&mut entry.state, State::Abandoned);
-            drop(entries);
-            drop(before);
-        }
+        drop(self.settle::<U>(index, State::Abandoned).0);
     }
 
     /// The future is polled elsewhere now: its outcome goes to `redirect`.
+    #[cold]
     pub(crate) fn redirect<U: 'static>(&self, index: u32, redirect: Redirect<U>) {
-        let mut entries = self.entries.borrow_mut();
-        let Some(entry) = entries.get_mut(index as usize) else {
-            return redirect(Err(Fault::Closed)); // swept
-        };
-        if let State::Done(_) = entry.state {
-            let entry = entries.remove(index as usize);
-            drop(entries);
-            let State::Done(done) = entry.state else { unreachable!("matched above") };
-            redirect(self.take_result(done, entry.result));
-        } else {
-            let before = replace(&mut entry.state, State::Redirected(Box::new(redirect)));
-            drop(entries);
-            drop(before);
+        let (outcome, state) = self.settle::<U>(index, State::Redirected(Box::new(redirect)));
+        if let (Some(outcome), Some(State::Redirected(redirect))) = (outcome, state) {
+            hand_on(redirect, outcome);
         }
     }
 
     /// Drops every result that waits for a future which may never come.
     pub(crate) fn sweep(&self, report: &dyn Fn(&Payload)) {
         let entries = std::mem::take(&mut *self.entries.borrow_mut());
-        for (_, Pending { state, drop_result, result }) in entries {
-            if let State::Done(Ok(())) = state {
-                // SAFETY: the state says that the result is there; the entry is consumed.
-                contain(|| unsafe { drop_result(result.words()) }, |payload| report(payload));
-            }
+        for (_, Pending { state, drop_result }) in entries {
+            let drop_state = || match state {
+                // SAFETY: it is `Done`; the entry is out of the table, so this is once.
+                State::Done(stored) => unsafe { drop_result(self, stored) },
+                other => drop(other),
+            };
+            contain(drop_state, |payload| report(payload));
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn complete<U: 'static>(&self, index: u32, outcome: Outcome<ResultWords<U>>) {
         let mut entries = self.entries.borrow_mut();
         let entry = &mut entries[index as usize];
+        let (State::Waiting(_), Ok(result)) = (&entry.state, &outcome) else {
+            drop(entries);
+            return self.complete_oddly(index, outcome);
+        };
+        let done = State::Done(self.store(result));
+        let State::Waiting(waker) = replace(&mut entry.state, done) else {
+            unreachable!("matched above")
+        };
+        drop(entries);
+        waker.wake();
+    }
+
+    /// There is no plain result, or nobody waits for it here.
+    #[cold]
+    fn complete_oddly<U: 'static>(&self, index: u32, outcome: Outcome<ResultWords<U>>) {
+        let mut entries = self.entries.borrow_mut();
+        let entry = &mut entries[index as usize];
         if let State::Waiting(_) = entry.state {
-            let done = outcome.map(|result| result.move_to(entry.result.words_mut()));
-            let State::Waiting(waker) = replace(&mut entry.state, State::Done(done)) else {
+            let failed = State::Failed(outcome.err().expect("results are completed otherwise"));
+            let State::Waiting(waker) = replace(&mut entry.state, failed) else {
                 unreachable!("matched above")
             };
             drop(entries);
-            waker.wake();
-            return;
+            return waker.wake();
         }
         let entry = entries.remove(index as usize);
         drop(entries);
         let outcome = outcome.map(ResultWords::take);
-        self.recycle(entry.result);
         match entry.state {
-            State::Redirected(redirect) => {
-                let redirect = redirect.downcast::<Redirect<U>>();
-                redirect.expect("redirected by a future of the same type")(outcome);
-            }
+            State::Redirected(redirect) => hand_on(redirect, outcome),
             State::Abandoned => drop(outcome),
-            State::Waiting(_) | State::Done(_) => unreachable!("completed once"),
+            State::Waiting(_) | State::Done(_) | State::Failed(_) => {
+                unreachable!("completed once")
+            }
         }
     }
 
     #[cold]
-    fn replace_waker(&self, index: u32, waker: &Waker) {
-        let waker = waker.clone();
+    fn poll_not_done<U: 'static>(&self, index: u32, cx: &Context<'_>) -> Poll<Outcome<U>> {
         let mut entries = self.entries.borrow_mut();
-        let entry = &mut entries[index as usize];
-        let before = replace(&mut entry.state, State::Waiting(waker));
+        match entries.get(index as usize).map(|entry| &entry.state) {
+            None => return Poll::Ready(Err(Fault::Closed)), // swept
+            Some(State::Waiting(waker)) if waker.will_wake(cx.waker()) => return Poll::Pending,
+            Some(State::Failed(_)) => {
+                let entry = entries.remove(index as usize);
+                drop(entries);
+                let State::Failed(fault) = entry.state else { unreachable!("matched above") };
+                return Poll::Ready(Err(fault));
+            }
+            Some(_) => drop(entries),
+        }
+        let waker = cx.waker().clone();
+        let mut entries = self.entries.borrow_mut();
+        let before = replace(&mut entries[index as usize].state, State::Waiting(waker));
         drop(entries);
         drop(before);
+        Poll::Pending
     }
 
-    #[inline(always)]
-    fn take_result<U>(&self, done: Result<(), Fault>, place: Place) -> Outcome<U> {
-        let outcome = done.map(|()| {
-            // SAFETY: `complete` moved it there; the entry is out of the table, so this is once.
-            unsafe { ResultWords::<U>::at(place.words()) }.take()
-        });
-        self.recycle(place);
-        outcome
-    }
-
-    #[inline(always)]
-    fn recycle(&self, place: Place) {
-        if let Place::Block(block) = place {
-            self.blocks.borrow_mut().push(block);
+    /// Takes the outcome, if there is one, and gives `state` back; else puts `state` there.
+    fn settle<U: 'static>(&self, index: u32, state: State) -> (Option<Outcome<U>>, Option<State>) {
+        let mut entries = self.entries.borrow_mut();
+        match entries.get_mut(index as usize) {
+            None => (Some(Err(Fault::Closed)), Some(state)), // swept
+            Some(Pending { state: State::Done(_) | State::Failed(_), .. }) => {
+                let entry = entries.remove(index as usize);
+                drop(entries);
+                let outcome = match entry.state {
+                    // SAFETY: it was `Done`; the entry is out of the table, so this is once.
+                    State::Done(stored) => Ok(unsafe { self.unstore(stored) }),
+                    State::Failed(fault) => Err(fault),
+                    _ => unreachable!("matched above"),
+                };
+                (Some(outcome), Some(state))
+            }
+            Some(entry) => {
+                let before = replace(&mut entry.state, state);
+                drop(entries);
+                drop(before);
+                (None, None)
+            }
         }
     }
 
-    fn block(&self) -> Block {
-        let block = self.blocks.borrow_mut().pop();
-        block.unwrap_or_else(|| Box::new([MaybeUninit::uninit(); RESULT_WORDS_MAX]))
+    /// Moves a result's words out of its slot.
+    #[inline(always)]
+    fn store<U>(&self, result: &ResultWords<U>) -> Stored {
+        let mut stored = [MaybeUninit::uninit(); OWN_WORDS];
+        if const { ResultWords::<U>::WORDS <= OWN_WORDS } {
+            result.copy_to(&mut stored);
+        } else {
+            let block = self.blocks.borrow_mut().pop();
+            let mut block: Block =
+                block.unwrap_or_else(|| Box::new([MaybeUninit::uninit(); RESULT_WORDS_MAX]));
+            result.copy_to(&mut *block);
+            stored[0].write(Box::into_raw(block).expose_provenance() as u64);
+        }
+        stored
+    }
+
+    /// # Safety
+    /// `store::<U>` made it, and it is taken once.
+    #[inline(always)]
+    unsafe fn unstore<U>(&self, stored: Stored) -> U {
+        if const { ResultWords::<U>::WORDS <= OWN_WORDS } {
+            // SAFETY: by the contract.
+            return unsafe { ResultWords::<U>::at(&stored) }.take();
+        }
+        // SAFETY: `store` wrote it.
+        let address = unsafe { stored[0].assume_init() };
+        let block = std::ptr::with_exposed_provenance_mut::<[Word; RESULT_WORDS_MAX]>(address as usize);
+        // SAFETY: `store` made it of a box, and it is taken once.
+        let block = unsafe { Box::from_raw(block) };
+        // SAFETY: by the contract.
+        let result = unsafe { ResultWords::<U>::at(&*block) }.take();
+        self.blocks.borrow_mut().push(block);
+        result
     }
 }
 
@@ -223,30 +252,17 @@ impl<U: 'static> Complete<U> for Awaited {
     }
 }
 
-impl Place {
-    #[inline(always)]
-    fn words(&self) -> &[Word] {
-        match self {
-            Self::Own(words) => words,
-            Self::Block(block) => &**block,
-        }
-    }
-
-    #[inline(always)]
-    fn words_mut(&mut self) -> &mut [Word] {
-        match self {
-            Self::Own(words) => words,
-            Self::Block(block) => &mut **block,
-        }
-    }
+fn hand_on<U: 'static>(redirect: Box<dyn std::any::Any>, outcome: Outcome<U>) {
+    let redirect = redirect.downcast::<Redirect<U>>();
+    redirect.expect("redirected by a future of the same type")(outcome);
 }
 
 /// # Safety
-/// A `U` was moved to `place`, and it is not used again.
-unsafe fn drop_result<U>(place: &[Word]) {
-    // SAFETY: by the contract.
-    drop(unsafe { ResultWords::<U>::at(place) }.take());
+/// `store::<U>` made it, and it is taken once.
+unsafe fn drop_result<U>(table: &PendingTable, stored: Stored) {
+    // SAFETY: the contract is the same.
+    drop(unsafe { table.unstore::<U>(stored) });
 }
 
-/// Words of a result that an entry has room for.
-const OWN_WORDS: usize = 3;
+/// Words of a result that an entry has room for: those of a waker.
+const OWN_WORDS: usize = 2;

@@ -213,7 +213,7 @@ impl Runtime {
     /// # Ok::<(), gossamer::BuildError>(())
     /// ```
     pub fn metrics(&self) -> Vec<WorkerMetrics> {
-        self.shared.workers().iter().map(WorkerMetrics::of).collect()
+        self.shared.workers().iter().map(|worker| WorkerMetrics::of(worker)).collect()
     }
 
     fn start_worker(

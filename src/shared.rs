@@ -1,11 +1,14 @@
 //! What the threads of a runtime share, and what other threads may touch of it.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use gossamer_executor::sync::Padded;
 use gossamer_executor::{Claim, Inbox, Remote};
 use gossamer_transport::Call;
 
+use crate::contain::dispose;
 use crate::error::{Payload, message_of};
 use crate::metrics::Stats;
 use crate::obituary::Obituary;
@@ -22,7 +25,7 @@ pub(crate) struct RuntimeId(u32);
 /// One runtime, as all its workers and trusts see it.
 pub(crate) struct Shared {
     id: RuntimeId,
-    workers: Box<[WorkerShared]>,
+    workers: Box<[Arc<WorkerShared>]>,
     /// How many of the workers, from the last, only serve.
     dedicated: usize,
     /// Where the next property goes, in turn.
@@ -32,10 +35,18 @@ pub(crate) struct Shared {
 }
 
 /// One worker, as other threads see it.
+///
+/// Every publisher reads `claim`, so it shares no cache line with what is written per request.
 pub(crate) struct WorkerShared {
     claim: Claim,
-    inbox: Inbox<Message>,
     registry: Registry,
+    inbox: Padded<Inbox<Message>>,
+    own: Padded<Own>,
+}
+
+/// What only the worker itself writes, again and again.
+#[derive(Default)]
+struct Own {
     stats: Stats,
     /// What the worker runs just now for a client, for the stall detector.
     running: AtomicPtr<Call>,
@@ -101,7 +112,7 @@ impl Shared {
         // Relaxed: only that no number comes twice matters.
         let id = RuntimeId(NEXT_ID.fetch_add(1, Ordering::Relaxed) as u32);
         let shutdown = Shutdown::new(claims.len());
-        let workers = claims.into_iter().map(WorkerShared::new).collect();
+        let workers = claims.into_iter().map(|claim| Arc::new(WorkerShared::new(claim))).collect();
         let next_trustee = AtomicUsize::new(0);
         let shared = Self { id, workers, dedicated, next_trustee, shutdown, panic_hook };
         let shared = Arc::new(shared);
@@ -134,7 +145,7 @@ impl Shared {
     }
 
     #[inline(always)]
-    pub(crate) fn workers(&self) -> &[WorkerShared] {
+    pub(crate) fn workers(&self) -> &[Arc<WorkerShared>] {
         &self.workers
     }
 
@@ -160,7 +171,10 @@ impl Shared {
     /// Tells the hook of a panic that nobody awaits.
     #[cold]
     pub(crate) fn report_panic(&self, worker: u32, payload: &Payload) {
-        (self.panic_hook)(&PanicReport { worker: worker as usize, payload });
+        let report = PanicReport { worker: worker as usize, payload };
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (self.panic_hook)(&report))) {
+            dispose(payload); // a hook that panics has said so by that
+        }
     }
 
     pub(crate) fn notify_all(&self) {
@@ -179,20 +193,15 @@ impl std::fmt::Debug for Shared {
 
 impl WorkerShared {
     fn new(claim: Claim) -> Self {
-        Self {
-            claim,
-            inbox: Inbox::new(),
-            registry: Registry::default(),
-            stats: Stats::default(),
-            running: AtomicPtr::default(),
-        }
+        let (registry, inbox) = (Registry::default(), Padded(Inbox::new()));
+        Self { claim, registry, inbox, own: Padded(Own::default()) }
     }
 
     /// Puts a message into the worker's inbox and wakes it; never waits.
     ///
     /// The message comes back if the worker has ended.
     pub(crate) fn send(&self, message: Message) -> Result<(), Message> {
-        self.inbox.push(message)?;
+        self.inbox.0.push(message)?;
         self.notify();
         Ok(())
     }
@@ -204,7 +213,7 @@ impl WorkerShared {
     }
 
     pub(crate) fn inbox(&self) -> &Inbox<Message> {
-        &self.inbox
+        &self.inbox.0
     }
 
     pub(crate) fn remote(&self) -> &'static Remote {
@@ -217,20 +226,21 @@ impl WorkerShared {
 
     #[inline(always)]
     pub(crate) fn stats(&self) -> &Stats {
-        &self.stats
+        &self.own.0.stats
     }
 
     /// Notes what the worker runs from now on; null when it runs nothing for a client.
     #[inline(always)]
     pub(crate) fn set_running(&self, call: *const Call) {
         // Release: pairs with the Acquire load in `running`; an entry is a constant.
-        self.running.store(call.cast_mut(), Ordering::Release);
+        self.own.0.running.store(call.cast_mut(), Ordering::Release);
     }
 
     /// What the worker runs just now for a client.
+    #[inline(always)]
     pub(crate) fn running(&self) -> *const Call {
         // Acquire: pairs with the Release store in `set_running`.
-        self.running.load(Ordering::Acquire)
+        self.own.0.running.load(Ordering::Acquire)
     }
 }
 

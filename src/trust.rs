@@ -406,6 +406,8 @@ impl<T: 'static> Clone for Trust<T> {
 }
 
 impl<T: 'static> Drop for Trust<T> {
+    // Out of line, so that delegations, which may hold a trust, are dropped by little code.
+    #[inline(never)]
     fn drop(&mut self) {
         if self.header().counts().release() == Release::Last {
             // SAFETY: the trusts were counted down to none, and this was the last.

@@ -17,13 +17,13 @@ use std::sync::Arc;
 
 use gossamer_executor::Batch;
 use gossamer_transport::memory::Memory;
-use gossamer_transport::{Exceptions, Image, Requests, TrusteeLink};
+use gossamer_transport::{Exceptions, Image, Record, Requests, TrusteeLink};
 
 use crate::contain::contain;
 use crate::lane::Issued;
 use crate::obituary::Obituary;
 use crate::property::Header;
-use crate::shared::Message;
+use crate::shared::{Message, WorkerShared};
 use crate::worker::Worker;
 
 /// The trustee of one worker.
@@ -31,9 +31,11 @@ use crate::worker::Worker;
 pub(crate) struct TrusteeSide {
     /// Out while it serves.
     serving: Cell<Option<Box<Serving>>>,
-    opened: RefCell<Vec<OpenLink>>,
+    /// Whether there may be anything in the next three, so that a turn need not look at each.
+    has_chores: Cell<bool>,
     /// Messages taken from the inbox and not handled yet.
     mail: RefCell<Option<Batch<Message>>>,
+    opened: RefCell<Vec<OpenLink>>,
     dying: RefCell<VecDeque<Dying>>,
     has_buried: Cell<bool>,
 }
@@ -49,6 +51,7 @@ struct Serving {
 /// A link as its trustee has it.
 pub(crate) struct OpenLink {
     client: u32,
+    peer: Arc<WorkerShared>,
     link: TrusteeLink<Memory>,
     issued: Arc<Issued>,
 }
@@ -61,8 +64,13 @@ struct Dying {
 }
 
 impl OpenLink {
-    pub(crate) fn new(client: u32, link: TrusteeLink<Memory>, issued: Arc<Issued>) -> Self {
-        Self { client, link, issued }
+    pub(crate) fn new(
+        client: u32,
+        peer: Arc<WorkerShared>,
+        link: TrusteeLink<Memory>,
+        issued: Arc<Issued>,
+    ) -> Self {
+        Self { client, peer, link, issued }
     }
 }
 
@@ -70,16 +78,27 @@ impl TrusteeSide {
     /// Serves a batch of each client that has one, and some messages.
     #[inline]
     pub(crate) fn poll(&self, worker: &Worker) -> bool {
+        let mut progressed = false;
+        if self.has_chores.get() || !worker.home().inbox().is_empty() {
+            progressed |= self.do_chores(worker);
+        }
+        let Some(mut serving) = self.serving.take() else {
+            return progressed;
+        };
+        progressed |= serving.serve(worker);
+        self.serving.set(Some(serving));
+        progressed
+    }
+
+    /// What is not to be done every turn: messages, links that opened, properties that die.
+    #[cold]
+    fn do_chores(&self, worker: &Worker) -> bool {
         let mut progressed = self.read_mail(worker);
         let mut serving = self.serving.take().unwrap_or_default();
-        if !self.opened.borrow().is_empty() {
-            serving.links.append(&mut self.opened.borrow_mut());
-        }
-        progressed |= serving.serve(worker);
-        if !self.dying.borrow().is_empty() {
-            progressed |= self.bury_served(worker, &serving.links);
-        }
+        serving.links.append(&mut self.opened.borrow_mut());
+        progressed |= self.bury_served(worker, &serving.links);
         self.serving.set(Some(serving));
+        self.has_chores.set(self.mail.borrow().is_some() || !self.dying.borrow().is_empty());
         progressed
     }
 
@@ -89,7 +108,7 @@ impl TrusteeSide {
             return true;
         }
         let Some(serving) = self.serving.take() else {
-            return !self.opened.borrow().is_empty();
+            return false;
         };
         let sees_work = serving.links.iter().any(|open| open.link.has_request());
         self.serving.set(Some(serving));
@@ -202,14 +221,11 @@ impl Serving {
     #[inline(always)]
     fn serve(&mut self, worker: &Worker) -> bool {
         let count = self.links.len();
-        if count == 0 {
-            return false;
-        }
         self.start = if self.start + 1 < count { self.start + 1 } else { 0 };
+        let (before, after) = self.links.split_at_mut(self.start.min(count));
         let mut served = false;
-        for turn in 0..count {
-            let index = if self.start + turn < count { self.start + turn } else { self.start + turn - count };
-            served |= self.links[index].serve(worker, &mut self.results);
+        for link in after.iter_mut().chain(before) {
+            served |= link.serve(worker, &mut self.results);
         }
         served
     }
@@ -228,7 +244,7 @@ impl OpenLink {
         // SAFETY: `run` took every record and left a result, or room for it, for each.
         unsafe { self.link.respond(results) };
         if self.client != worker.index() {
-            worker.shared().workers()[self.client as usize].notify();
+            self.peer.notify();
         }
         true
     }
@@ -241,13 +257,13 @@ fn run(worker: &Worker, mut requests: Requests<'_>, results: &mut Image) -> Opti
     let mut exceptions = None;
     while requests.left() > 0 {
         let caught = catch_unwind(AssertUnwindSafe(|| {
-            while let Some(record) = requests.take_record() {
-                let result = results.push_result(record.call.result_words as usize);
-                delegated.set_running(record.call);
+            while let Some(Record { call, key, captures }) = requests.take_record() {
+                let result = results.push_result(call.result_words as usize).as_mut_ptr();
+                delegated.set_running(call);
                 // SAFETY: a client issued the record with this call for a property of its type
                 // here, which lives until its last request was served; the captures are taken
                 // once, and the result has its room. `delegated` keeps other requests out.
-                unsafe { (record.call.run)(record.key, record.captures, result.as_mut_ptr()) };
+                unsafe { (call.run)(key, captures, result) };
             }
         }));
         if let Err(payload) = caught {

@@ -177,7 +177,7 @@ struct OnTrusteeRequest<U: Send + 'static, F: FnOnce() -> U + Send + 'static> {
 
 impl<U: Send + 'static, F: FnOnce() -> U + Send + 'static> OnTrusteeRequest<U, F> {
     fn new(trustee: Trustee, f: F) -> Self {
-        Self { request: Request::Unissued(OnTrustee(f)), trustee }
+        Self { request: Request::new(OnTrustee(f)), trustee }
     }
 }
 

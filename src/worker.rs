@@ -24,10 +24,9 @@ pub(crate) struct Worker {
     index: u32,
     runtime: RuntimeId,
     shared: Arc<Shared>,
+    home: Arc<WorkerShared>,
     pub(crate) client: Client,
     pub(crate) trustee: TrusteeSide,
-    /// How deep this thread is in delegated code.
-    delegated: Cell<u32>,
     pub(crate) stage: Cell<Stage>,
 }
 
@@ -38,14 +37,14 @@ impl Worker {
         let worker = Self {
             index,
             runtime: shared.id(),
+            home: Arc::clone(&shared.workers()[index as usize]),
             client: Client::new(Arc::clone(&shared), index),
             trustee: TrusteeSide::default(),
-            delegated: Cell::new(0),
             stage: Cell::new(Stage::Open),
             shared,
         };
         let _current = Current::enter(&worker);
-        executor.run(&[&ClientTurn(&worker), &TrusteeTurn(&worker)]);
+        executor.run(&(ClientTurn(&worker), TrusteeTurn(&worker)));
     }
 
     /// Gives `f` the worker of this thread, if it is one.
@@ -75,23 +74,33 @@ impl Worker {
     /// What other threads see of this worker.
     #[inline(always)]
     pub(crate) fn home(&self) -> &WorkerShared {
-        &self.shared.workers()[self.index as usize]
+        &self.home
     }
 
     /// Whether a request to worker `to` may run here and now, without a slot: it is this one,
-    /// no delegated code is running on it, and nothing is under way that was issued before.
+    /// no delegated code is running on it, nothing is under way that was issued before, and the
+    /// client is open.
     #[inline(always)]
     pub(crate) fn may_run_inline(&self, to: u32) -> bool {
-        to == self.index && self.delegated.get() == 0 && !self.client.has_own_requests()
+        to == self.index && !self.client.hold.is_held()
     }
 
     /// Marks that delegated code runs on this worker, until the guard is dropped.
     #[inline(always)]
     pub(crate) fn enter_delegated(&self, call: *const Call) -> Delegated<'_> {
         let before = self.home().running();
-        self.delegated.set(self.delegated.get() + 1);
+        self.client.hold.add();
         self.home().set_running(call);
         Delegated { worker: self, before }
+    }
+
+    /// As [`enter_delegated`](Self::enter_delegated), where no delegated code runs yet.
+    #[inline(always)]
+    pub(crate) fn enter_inline(&self, call: *const Call) -> Delegated<'_> {
+        debug_assert!(!self.client.hold.is_held(), "the caller looked");
+        self.client.hold.add();
+        self.home().set_running(call);
+        Delegated { worker: self, before: ptr::null() }
     }
 
     /// Hands a panic that nobody awaits to the runtime's hook.
@@ -118,7 +127,7 @@ impl Delegated<'_> {
 impl Drop for Delegated<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.worker.delegated.set(self.worker.delegated.get() - 1);
+        self.worker.client.hold.remove();
         self.set_running(self.before);
     }
 }
@@ -127,10 +136,12 @@ impl Drop for Delegated<'_> {
 struct ClientTurn<'a>(&'a Worker);
 
 impl Resident for ClientTurn<'_> {
+    #[inline(always)]
     fn poll(&self, _: &Executor) -> bool {
         self.0.client.harvest()
     }
 
+    #[inline(always)]
     fn flush(&self) -> bool {
         self.0.client.flush()
     }
@@ -144,11 +155,13 @@ impl Resident for ClientTurn<'_> {
 struct TrusteeTurn<'a>(&'a Worker);
 
 impl Resident for TrusteeTurn<'_> {
+    #[inline(always)]
     fn poll(&self, executor: &Executor) -> bool {
         let served = self.0.trustee.poll(self.0);
         self.0.step_shutdown(executor) | served
     }
 
+    #[inline(always)]
     fn flush(&self) -> bool {
         false
     }

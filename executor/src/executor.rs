@@ -103,7 +103,7 @@ pub struct Config {
 ///
 /// let claim = Claim::new()?;
 /// let countdown = Countdown(Cell::new(3));
-/// Executor::new(claim.remote(), Config::default()).run(&[&countdown]);
+/// Executor::new(claim.remote(), Config::default()).run(&countdown);
 /// assert_eq!(countdown.0.get(), 0);
 /// # Ok::<(), gossamer_executor::TooManyExecutors>(())
 /// ```
@@ -119,6 +119,43 @@ pub trait Resident {
     /// Whether there is something to do, now that the sleep was announced: what is published from
     /// here on, with a [`Remote::notify`] after it, wakes the thread.
     fn sees_work(&self) -> bool;
+}
+
+/// Two together, as one: each part of a turn first by the one, then by the other.
+impl<A: Resident, B: Resident> Resident for (A, B) {
+    #[inline(always)]
+    fn poll(&self, executor: &Executor) -> bool {
+        let progressed = self.0.poll(executor);
+        self.1.poll(executor) | progressed
+    }
+
+    #[inline(always)]
+    fn flush(&self) -> bool {
+        let flushed = self.0.flush();
+        self.1.flush() | flushed
+    }
+
+    fn sees_work(&self) -> bool {
+        self.0.sees_work() || self.1.sees_work()
+    }
+}
+
+/// Any number together, as one.
+impl<const N: usize> Resident for [&dyn Resident; N] {
+    fn poll(&self, executor: &Executor) -> bool {
+        self.iter().fold(false, |progressed, resident| {
+            resident.poll(executor) | progressed
+        })
+    }
+
+    fn flush(&self) -> bool {
+        self.iter()
+            .fold(false, |flushed, resident| resident.flush() | flushed)
+    }
+
+    fn sees_work(&self) -> bool {
+        self.iter().any(|resident| resident.sees_work())
+    }
 }
 
 /// Names one executor for the life of the process, unlike its place.
@@ -199,6 +236,15 @@ impl Executor {
 
     /// Makes [`run`](Self::run) return after the current turn; with none running, the next one
     /// returns at once. Tasks stay as they are.
+    ///
+    /// ```
+    /// # use gossamer_executor::{Claim, Config, Executor};
+    /// # let claim = Claim::new()?;
+    /// let executor = Executor::new(claim.remote(), Config::default());
+    /// executor.stop();
+    /// executor.run(&[]);
+    /// # Ok::<(), gossamer_executor::TooManyExecutors>(())
+    /// ```
     pub fn stop(&self) {
         self.is_stopping.set(true);
     }
@@ -206,8 +252,8 @@ impl Executor {
     /// Drops every task's future, here, panics contained, and refuses later spawns: all their
     /// handles resolve to [`JoinError::Cancelled`](crate::JoinError::Cancelled).
     ///
-    /// What others have sent by [`Remote::run`] is run first, as it may hold tasks. From within a
-    /// task, that task's own future is dropped when its poll returns.
+    /// From within a task, that task's own future is dropped when its poll returns. What others
+    /// have sent to spawn and has not begun is cancelled in the next turn, or with the executor.
     ///
     /// ```
     /// # use gossamer_executor::{Claim, Config, Executor};
@@ -223,7 +269,6 @@ impl Executor {
     pub fn drop_tasks(&self) {
         let _entered = Entered::new(self);
         self.tasks.close();
-        self.handle_messages(usize::MAX);
         while self.tasks.len() > 0 {
             // Each task contains the panics of its future.
             self.tasks.clear().for_each(drop);
@@ -287,10 +332,10 @@ impl Executor {
 
 impl Drop for Executor {
     fn drop(&mut self) {
+        let _entered = Entered::new(self);
         self.drop_tasks();
         // Closed first, so that what the drops below send is refused and not kept.
         self.remote.end();
-        let _entered = Entered::new(self);
         let rest = std::mem::replace(&mut *self.backlog.borrow_mut(), Batch::empty());
         drop(rest);
         for waker in self.timers.clear() {

@@ -22,12 +22,11 @@ impl TaskId {
         }
     }
 
-    /// The id in the low bits of a word.
+    /// The id that a word of nothing else holds.
     #[inline(always)]
-    pub(crate) const fn from_bits(word: u64) -> Self {
-        Self {
-            bits: word & ((1 << Self::BITS) - 1),
-        }
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        debug_assert!(bits < 1 << Self::BITS);
+        Self { bits }
     }
 
     /// As a word with nothing above [`BITS`](Self::BITS).
@@ -63,7 +62,7 @@ mod tests {
     fn extremes_survive_the_word() {
         for (executor, task) in [(0, 0), (MAX_EXECUTORS as u32 - 1, u32::MAX), (1, 7)] {
             let id = TaskId::new(executor, task);
-            let id = TaskId::from_bits(id.bits() | 1 << TaskId::BITS);
+            let id = TaskId::from_bits(id.bits());
             assert_eq!((id.executor(), id.task()), (executor, task));
         }
     }

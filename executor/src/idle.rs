@@ -73,9 +73,9 @@ pub(crate) enum Step {
     Again,
     /// Look again after a hint to the core.
     Hint,
-    /// The time was just looked at: look at the timers too.
-    Timers,
-    /// Let another thread have the core.
+    /// Look at the timers, then again.
+    Look,
+    /// Look at the timers, and let another thread have the core.
     Yield,
     /// Sleep.
     Park,
@@ -129,13 +129,13 @@ impl Idler {
             _ if turn < TURNS_PER_LOOK - 1 => Step::Again,
             _ if !turn.wrapping_add(1).is_multiple_of(TURNS_PER_LOOK) => Step::Hint,
             Idle::Spin if is_oversubscribed() => Step::Yield,
-            Idle::Spin => Step::Timers,
+            Idle::Spin => Step::Look,
             Idle::Adaptive => {
                 let now = now();
                 let since = *self.spinning_since.get_or_insert(now);
                 let spun = now.saturating_duration_since(since);
                 if spun < self.spin {
-                    Step::Timers
+                    Step::Look
                 } else {
                     Step::Park
                 }
@@ -173,9 +173,9 @@ mod tests {
         let mut idler = Idler::new(Idle::Adaptive, Duration::from_micros(100));
         let steps = steps(&mut idler, 192, false);
         assert_eq!(steps[..63], [Step::Again; 63]);
-        assert_eq!(steps[63], Step::Timers);
+        assert_eq!(steps[63], Step::Look);
         assert_eq!(steps[64..127], [Step::Hint; 63]);
-        assert_eq!(steps[127], Step::Timers, "64 us after the first look");
+        assert_eq!(steps[127], Step::Look, "64 us after the first look");
         assert_eq!(steps[191], Step::Park, "128 us after the first look");
     }
 

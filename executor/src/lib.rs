@@ -45,7 +45,9 @@ mod idle;
 mod inbox;
 mod join;
 mod join_error;
+mod local;
 mod oversubscription;
+mod queue;
 mod registry;
 mod remote;
 #[doc(hidden)]

@@ -99,6 +99,15 @@ impl Remote {
 
     /// Runs `f` on the executor's thread, between tasks, soon. A panic in it is contained.
     ///
+    /// ```
+    /// # use gossamer_executor::{Claim, Config, Executor, with_current};
+    /// # let claim = Claim::new()?;
+    /// claim.remote().run(|| with_current(|executor| executor.unwrap().stop()))?;
+    /// Executor::new(claim.remote(), Config::default()).run(&[]);
+    /// assert!(claim.remote().run(|| ()).is_err()); // it has ended
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`Ended`] if the executor has ended; `f` is then dropped here. An executor that ends before
@@ -109,7 +118,16 @@ impl Remote {
 
     /// Tells the executor that something was published to it; says whether it had to be unparked.
     ///
-    /// For those who publish to one of its residents by their own means.
+    /// For those who publish to one of its residents by their own means. It costs a fence while the
+    /// executor is awake, and nothing if it idles by [`Idle::Spin`](crate::Idle::Spin).
+    ///
+    /// ```
+    /// # use gossamer_executor::{Claim, Config, Executor};
+    /// # let claim = Claim::new()?;
+    /// let executor = Executor::new(claim.remote(), Config::default());
+    /// assert!(!claim.remote().notify()); // it is not asleep
+    /// # Ok::<(), gossamer_executor::TooManyExecutors>(())
+    /// ```
     #[inline]
     pub fn notify(&self) -> bool {
         self.sleep.notify()

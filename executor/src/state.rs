@@ -112,7 +112,7 @@ impl State {
         if before & DONE != 0 {
             Aborted::Done
         } else if before & PLACED != 0 {
-            Aborted::Wake(TaskId::from_bits(before))
+            Aborted::Wake(id_in(before))
         } else {
             Aborted::Unplaced
         }
@@ -136,7 +136,7 @@ impl State {
     pub(crate) fn id(&self) -> Option<TaskId> {
         // Relaxed: the word passes only itself.
         let word = self.word.load(Ordering::Relaxed);
-        (word & PLACED != 0).then(|| TaskId::from_bits(word))
+        (word & PLACED != 0).then(|| id_in(word))
     }
 }
 
@@ -148,6 +148,10 @@ impl fmt::Debug for State {
             .field("is_done", &self.is_done())
             .finish()
     }
+}
+
+fn id_in(word: u64) -> TaskId {
+    TaskId::from_bits(word & (PLACED - 1))
 }
 
 const PLACED: u64 = 1 << TaskId::BITS;

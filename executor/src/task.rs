@@ -47,6 +47,11 @@ pub(crate) struct Task {
     cell: NonNull<dyn Runnable>,
 }
 
+/// The right to poll a task that stays where it is.
+pub(crate) struct Lent {
+    cell: NonNull<dyn Runnable>,
+}
+
 /// A task whose future is not built yet, on its way to its worker.
 ///
 /// Dropped on the way, it resolves its handle to [`JoinError::Cancelled`].
@@ -55,7 +60,9 @@ pub(crate) struct Unplaced<F: Future + 'static> {
     cell: Option<Arc<Cell<F>>>,
 }
 
-/// The allocation of a task.
+/// The allocation of a task: in the order in which a poll needs it, so that a small future is on
+/// the cache line of its state.
+#[repr(C)]
 struct Cell<F: Future> {
     state: State,
     future: UnsafeCell<Option<F>>,
@@ -152,23 +159,37 @@ impl Task {
         self.cell().state().place(id);
     }
 
-    /// Polls the future once; `true` if the task has completed.
+    /// The right to poll this task, lent out past the borrow of it.
     #[inline(always)]
-    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> bool {
-        // SAFETY: this is the cell's only task (table), on its worker, as it is not `Send`.
-        unsafe { self.cell().poll(context) }
+    pub(crate) fn lend(&mut self) -> Lent {
+        Lent { cell: self.cell }
     }
 
-    #[inline(always)]
     fn cell(&self) -> &dyn Runnable {
         // SAFETY: the pointer is of `Arc::into_raw`, and its count is given back in `drop` only.
         unsafe { self.cell.as_ref() }
     }
 }
 
+impl Lent {
+    /// Polls the future once; `true` if the task has completed.
+    ///
+    /// # Safety
+    ///
+    /// The task that was lent still lives, and is not used, nor lent again, until this returns.
+    #[inline(always)]
+    pub(crate) unsafe fn poll(self, context: &mut Context<'_>) -> bool {
+        // SAFETY: the pointer is of `Arc::into_raw`, and the task still owns its count.
+        let cell = unsafe { self.cell.as_ref() };
+        // SAFETY: the right of the cell's only task (table), which does not use it meanwhile; on
+        // its worker, as neither is `Send`.
+        unsafe { cell.poll(context) }
+    }
+}
+
 impl Drop for Task {
     fn drop(&mut self) {
-        // SAFETY: as in `poll`.
+        // SAFETY: this is the cell's only task (table), on its worker, as it is not `Send`.
         unsafe { self.cell().cancel() };
         // SAFETY: the pointer is of `Arc::into_raw`, and this is the last use of it.
         drop(unsafe { Arc::from_raw(self.cell.as_ptr()) });

@@ -1,53 +1,60 @@
 //! [`Tasks`]: the tasks of one executor and the queue of those to be polled.
 //!
-//! **Invariant:** no borrow of this table is alive while foreign code runs. A task is taken out
-//! for its poll and put back after it, so that whatever it does in there (wake, spawn, drop, end
-//! the executor's tasks) finds the table whole; and what leaves the table is handed out, to be
-//! dropped by the caller.
+//! **Invariant:** no borrow of this table is alive while foreign code runs. A task stays in the
+//! table while it is polled, but the poll goes by a [`Lent`] right instead of a borrow; and what
+//! leaves the table is handed out, to be dropped by the caller. So whatever a poll or a drop does
+//! (wake, spawn, abort, drop all tasks) finds the table whole.
+//!
+//! | field     | touched by                                  | in which state                     |
+//! |-----------|---------------------------------------------|------------------------------------|
+//! | `table`   | the methods here, borrowed                  | while no foreign code runs         |
+//! | a `Task`  | its `Lent`                                  | while `polling` is its place       |
+//! | in it     | the methods here, which hand it out         | otherwise                          |
+//! | `polling` | `poll_next`; read by `clear`                | always                             |
 
-use std::cell::RefCell;
+use std::cell::Cell;
+use std::task::Context;
 
 use slab::Slab;
 
 use crate::id::TaskId;
-use crate::task::Task;
+use crate::local::Local;
+use crate::queue::Queue;
+use crate::task::{Lent, Task};
+use crate::waker::waker;
 
 /// The table of tasks, and the run queue of their places.
 pub(crate) struct Tasks {
-    table: RefCell<Table>,
+    table: Local<Table>,
+    /// The place whose task is being polled.
+    polling: Cell<Option<u32>>,
     executor: u32,
 }
 
+#[derive(Default)]
 struct Table {
     entries: Slab<Entry>,
-    /// Places to poll in this round, those before `next` being done. A place may be in it or in
-    /// `queue` once for each task that had it: `Entry::queued` says that the one who has it now is
-    /// waiting.
-    round: Vec<u32>,
-    next: usize,
+    /// Places to poll in this round. A place may be in it or in `queue` once for each task that had
+    /// it: `Entry::queued` says that the one who has it now is waiting.
+    round: Queue,
     /// Places to poll in the next round.
-    queue: Vec<u32>,
+    queue: Queue,
+    /// A task that was being polled when the table was cleared.
+    evicted: Option<Task>,
     is_closed: bool,
 }
 
 struct Entry {
-    // `None` while the task is being polled.
-    task: Option<Task>,
+    task: Task,
     queued: bool,
 }
 
 impl Tasks {
     /// No tasks, of the executor at this place.
     pub(crate) fn new(executor: u32) -> Self {
-        let table = Table {
-            entries: Slab::new(),
-            round: Vec::new(),
-            next: 0,
-            queue: Vec::new(),
-            is_closed: false,
-        };
         Self {
-            table: RefCell::new(table),
+            table: Local::default(),
+            polling: Cell::new(None),
             executor,
         }
     }
@@ -55,28 +62,33 @@ impl Tasks {
     /// Adds the task that `task` makes, which learns its place, and queues it. `task` must be no
     /// foreign code, and the table open.
     pub(crate) fn insert<R>(&self, task: impl FnOnce(TaskId) -> (Task, R)) -> R {
-        let table = &mut *self.table.borrow_mut();
-        debug_assert!(!table.is_closed);
-        let place = table.entries.vacant_entry();
-        let index = u32::try_from(place.key()).expect("fewer than 2^32 tasks");
-        let (task, result) = task(TaskId::new(self.executor, index));
-        place.insert(Entry {
-            task: Some(task),
-            queued: true,
-        });
-        table.queue.push(index);
-        result
+        // SAFETY: `table`, the methods here, while no foreign code runs.
+        unsafe {
+            self.table.with(|table| {
+                debug_assert!(!table.is_closed);
+                let place = table.entries.vacant_entry();
+                let index = u32::try_from(place.key()).expect("fewer than 2^32 tasks");
+                let (task, result) = task(TaskId::new(self.executor, index));
+                place.insert(Entry { task, queued: true });
+                table.queue.push(index);
+                result
+            })
+        }
     }
 
     /// Queues the task at `index`, if there is one and it is not queued.
     #[inline(always)]
     pub(crate) fn wake(&self, index: u32) {
-        let table = &mut *self.table.borrow_mut();
-        if let Some(entry) = table.entries.get_mut(index as usize)
-            && !entry.queued
-        {
-            entry.queued = true;
-            table.queue.push(index);
+        // SAFETY: `table`, the methods here, while no foreign code runs.
+        unsafe {
+            self.table.with(|table| {
+                if let Some(entry) = table.entries.get_mut(index as usize)
+                    && !entry.queued
+                {
+                    entry.queued = true;
+                    table.queue.push(index);
+                }
+            });
         }
     }
 
@@ -84,79 +96,123 @@ impl Tasks {
     /// queued later waits for the one after.
     #[inline(always)]
     pub(crate) fn begin_round(&self) -> usize {
-        let table = &mut *self.table.borrow_mut();
-        if table.next == table.round.len() {
-            table.next = 0;
-            table.round.clear();
-            std::mem::swap(&mut table.round, &mut table.queue);
+        // SAFETY: `table`, the methods here, while no foreign code runs.
+        unsafe {
+            self.table.with(|table| {
+                if table.round.len() == 0 {
+                    table.round.clear();
+                    std::mem::swap(&mut table.round, &mut table.queue);
+                }
+                table.round.len()
+            })
         }
-        table.round.len() - table.next
     }
 
-    /// Takes the first task of the round out for a poll. `None`: that place was left since it was
-    /// queued, or its task is being polled.
+    /// Polls the first task of the round, unless it has left its place since it was queued.
+    ///
+    /// # Panics
+    ///
+    /// If called from within a poll.
     #[inline(always)]
-    pub(crate) fn take_next(&self) -> Option<(u32, Task)> {
-        let table = &mut *self.table.borrow_mut();
-        let index = *table.round.get(table.next)?;
-        table.next += 1;
-        let entry = table.entries.get_mut(index as usize)?;
-        if !std::mem::take(&mut entry.queued) {
-            return None;
+    pub(crate) fn poll_next(&self) {
+        assert!(self.polling.get().is_none(), "polls are not nested");
+        let Some((index, task)) = self.lend_next() else {
+            return;
+        };
+        self.polling.set(Some(index));
+        let waker = waker(TaskId::new(self.executor, index));
+        // SAFETY: a task in it, its `Lent`, while `polling` is its place: `clear` keeps that task
+        // alive, nothing else takes tasks out, and it is lent once, as polls are not nested. A
+        // poll does not unwind, so `polling` is cleared below.
+        let has_completed = unsafe { task.poll(&mut Context::from_waker(&waker)) };
+        self.polling.set(None);
+        if has_completed {
+            drop(self.take(index));
         }
-        Some((index, entry.task.take()?))
     }
 
-    /// Puts a task back after a poll. Gives it back if its place is gone, as the table was cleared
-    /// meanwhile; it is then to be dropped.
+    /// Ends what [`begin_round`](Self::begin_round) began: a task that ended the executor's tasks
+    /// from within its poll is dropped as the last of them.
     #[inline(always)]
-    pub(crate) fn put_back(&self, index: u32, task: Task) -> Option<Task> {
-        let table = &mut *self.table.borrow_mut();
-        match table.entries.get_mut(index as usize) {
-            Some(entry) => entry.task.replace(task),
-            None => Some(task),
+    pub(crate) fn end_round(&self) {
+        if self.is_closed() {
+            // SAFETY: `table`, the methods here, while no foreign code runs.
+            let evicted = unsafe { self.table.with(|table| table.evicted.take()) };
+            drop(evicted);
         }
     }
 
-    /// Gives up the place of a task that has ended in its poll.
-    #[inline]
-    pub(crate) fn remove(&self, index: u32) {
-        // The entry holds no task, so that dropping it is no foreign code.
-        let entry = self.table.borrow_mut().entries.try_remove(index as usize);
-        debug_assert!(entry.is_none_or(|entry| entry.task.is_none()));
+    #[inline(always)]
+    fn lend_next(&self) -> Option<(u32, Lent)> {
+        // SAFETY: `table`, the methods here, while no foreign code runs.
+        unsafe {
+            self.table.with(|table| {
+                let index = table.round.pop()?;
+                let entry = table.entries.get_mut(index as usize)?;
+                std::mem::take(&mut entry.queued).then(|| (index, entry.task.lend()))
+            })
+        }
+    }
+
+    /// Takes out a task that has completed.
+    fn take(&self, index: u32) -> Option<Task> {
+        // SAFETY: `table`, the methods here, while no foreign code runs.
+        unsafe {
+            self.table
+                .with(|table| match table.entries.try_remove(index as usize) {
+                    Some(entry) => Some(entry.task),
+                    None => table.evicted.take(),
+                })
+        }
     }
 
     /// Refuses tasks from now on.
     pub(crate) fn close(&self) {
-        self.table.borrow_mut().is_closed = true;
+        // SAFETY: `table`, the methods here, while no foreign code runs.
+        unsafe { self.table.with(|table| table.is_closed = true) }
     }
 
     /// Whether tasks are refused.
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        self.table.borrow().is_closed
+        // SAFETY: `table`, the methods here, while no foreign code runs.
+        unsafe { self.table.with(|table| table.is_closed) }
     }
 
-    /// Takes all tasks out, to be dropped. One that is being polled is not among them; it loses
-    /// its place.
+    /// Takes all tasks out of a closed table, to be dropped by the caller. The one that is being
+    /// polled, if any, is dropped after its poll.
     pub(crate) fn clear(&self) -> impl Iterator<Item = Task> + use<> {
-        let table = &mut *self.table.borrow_mut();
-        table.round.clear();
-        table.next = 0;
-        table.queue.clear();
-        let entries = std::mem::take(&mut table.entries);
-        entries.into_iter().filter_map(|(_, entry)| entry.task)
+        // SAFETY: `table`, the methods here, while no foreign code runs.
+        let entries = unsafe {
+            self.table.with(|table| {
+                debug_assert!(table.is_closed, "places are not used again");
+                table.round.clear();
+                table.queue.clear();
+                if let Some(index) = self.polling.get()
+                    && let Some(entry) = table.entries.try_remove(index as usize)
+                {
+                    table.evicted = Some(entry.task);
+                }
+                std::mem::take(&mut table.entries)
+            })
+        };
+        entries.into_iter().map(|(_, entry)| entry.task)
     }
 
-    /// How many tasks there are, one that is being polled included.
+    /// How many tasks there are.
     pub(crate) fn len(&self) -> usize {
-        self.table.borrow().entries.len()
+        // SAFETY: `table`, the methods here, while no foreign code runs.
+        unsafe { self.table.with(|table| table.entries.len()) }
     }
 
     /// How many places are queued.
     #[inline(always)]
     pub(crate) fn queued(&self) -> usize {
-        let table = self.table.borrow();
-        table.round.len() - table.next + table.queue.len()
+        // SAFETY: `table`, the methods here, while no foreign code runs.
+        unsafe {
+            self.table
+                .with(|table| table.round.len() + table.queue.len())
+        }
     }
 }
 
@@ -164,7 +220,9 @@ impl Tasks {
 mod tests {
     use super::*;
     use crate::join::JoinHandle;
-    use std::future::Future;
+    use std::future::{Future, poll_fn};
+    use std::rc::Rc;
+    use std::task::Poll;
 
     fn insert<F: Future + 'static>(tasks: &Tasks, future: F) -> (u32, JoinHandle<F::Output>) {
         let thread = std::thread::current().id();
@@ -174,21 +232,40 @@ mod tests {
         })
     }
 
+    /// Polls all that is queued now; returns how many places that were.
+    fn round(tasks: &Tasks) -> usize {
+        let queued = tasks.begin_round();
+        (0..queued).for_each(|_| tasks.poll_next());
+        tasks.end_round();
+        queued
+    }
+
     #[test]
     fn wake_while_queued_and_while_polled() {
-        let tasks = Tasks::new(0);
-        let (index, _handle) = insert(&tasks, async {});
+        let tasks = Rc::new(Tasks::new(0));
+        let waking = Rc::clone(&tasks);
+        let mut polls = 0;
+        let (index, handle) = insert(
+            &tasks,
+            poll_fn(move |_| {
+                waking.wake(0);
+                waking.wake(0);
+                polls += 1;
+                if polls == 2 {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            }),
+        );
         tasks.wake(index);
-        assert_eq!(tasks.queued(), 1);
-        assert_eq!(tasks.begin_round(), 1);
-        let (taken, task) = tasks.take_next().expect("queued");
-        assert_eq!(taken, index);
-        tasks.wake(index);
-        tasks.wake(index);
-        assert_eq!(tasks.queued(), 1);
-        assert!(tasks.put_back(index, task).is_none());
-        assert_eq!(tasks.begin_round(), 1);
-        assert!(tasks.take_next().is_some());
+        assert_eq!((index, tasks.queued()), (0, 1));
+        assert_eq!(round(&tasks), 1);
+        assert_eq!(tasks.queued(), 1, "queued once");
+        assert_eq!(round(&tasks), 1);
+        assert!(handle.is_finished());
+        assert_eq!((tasks.len(), tasks.queued()), (0, 1));
+        assert_eq!(round(&tasks), 1, "nobody is there");
     }
 
     #[test]
@@ -201,34 +278,55 @@ mod tests {
 
     #[test]
     fn place_used_again_while_its_old_entry_is_queued() {
-        let tasks = Tasks::new(0);
-        let (index, _first) = insert(&tasks, async {});
-        tasks.begin_round();
-        let (_, task) = tasks.take_next().expect("queued");
-        tasks.wake(index);
-        drop(task);
-        tasks.remove(index);
-        let (again, _second) = insert(&tasks, async {});
+        let tasks = Rc::new(Tasks::new(0));
+        let waking = Rc::clone(&tasks);
+        let (index, _first) = insert(&tasks, async move { waking.wake(0) });
+        round(&tasks);
+        let polls = Rc::new(Cell::new(0));
+        let counted = Rc::clone(&polls);
+        let (again, _second) = insert(
+            &tasks,
+            poll_fn(move |_| {
+                counted.set(counted.get() + 1);
+                Poll::<()>::Pending
+            }),
+        );
         assert_eq!((again, tasks.queued()), (index, 2));
-        tasks.begin_round();
-        let (_, task) = tasks.take_next().expect("the new task, early");
-        assert!(tasks.put_back(index, task).is_none());
-        assert!(tasks.take_next().is_none(), "queued once, polled once");
+        round(&tasks);
+        assert_eq!(polls.get(), 1, "queued once, polled once");
     }
 
     #[test]
     fn clear_while_polled() {
-        let tasks = Tasks::new(0);
-        let (index, first) = insert(&tasks, async {});
-        let (_, second) = insert(&tasks, async {});
-        tasks.begin_round();
-        let (_, task) = tasks.take_next().expect("queued");
-        tasks.close();
-        assert_eq!(tasks.clear().count(), 1);
-        assert!(second.is_finished());
-        drop(tasks.put_back(index, task).expect("its place is gone"));
+        let tasks = Rc::new(Tasks::new(0));
+        let clearing = Rc::clone(&tasks);
+        let (_, first) = insert(
+            &tasks,
+            poll_fn(move |_| {
+                clearing.close();
+                assert_eq!(clearing.clear().count(), 1, "the other one");
+                assert_eq!(clearing.len(), 0);
+                Poll::<()>::Pending
+            }),
+        );
+        let (_, second) = insert(&tasks, std::future::pending::<()>());
+        round(&tasks);
         assert!(first.is_finished());
-        assert_eq!(tasks.len(), 0);
-        assert!(tasks.is_closed());
+        assert!(second.is_finished());
+    }
+
+    #[test]
+    fn clear_in_the_last_poll() {
+        let tasks = Rc::new(Tasks::new(0));
+        let clearing = Rc::clone(&tasks);
+        let (_, mut handle) = insert(&tasks, async move {
+            clearing.close();
+            assert_eq!(clearing.clear().count(), 0);
+            7
+        });
+        round(&tasks);
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        let polled = std::pin::Pin::new(&mut handle).poll(&mut context);
+        assert!(matches!(polled, Poll::Ready(Ok(7))));
     }
 }

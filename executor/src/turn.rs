@@ -6,7 +6,8 @@
 
 use std::future::Future;
 use std::panic::resume_unwind;
-use std::task::Context;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use crate::budget;
@@ -14,15 +15,14 @@ use crate::contain::contain;
 use crate::counters::Counters;
 use crate::current::{Entered, is_entered, with_current};
 use crate::executor::{Executor, Resident};
-use crate::id::TaskId;
 use crate::idle::{Idler, Step};
 use crate::oversubscription::{Running, is_oversubscribed};
 use crate::remote::Message;
-use crate::waker::waker;
 
 impl Executor {
     /// Runs the executor until [`stop`](Executor::stop), on the thread that made it, with
-    /// `residents` beside its tasks.
+    /// `residents` beside its tasks: one, a pair of them, or an array of `&dyn Resident`, which may
+    /// be empty.
     ///
     /// ```
     /// # use gossamer_executor::{Claim, Config, Executor, with_current};
@@ -39,7 +39,7 @@ impl Executor {
     /// # Panics
     ///
     /// If an executor runs on this thread already, and if a resident panics.
-    pub fn run(&self, residents: &[&dyn Resident]) {
+    pub fn run(&self, residents: &impl Resident) {
         assert!(
             !is_entered(),
             "an executor runs on this thread already; spawn a task on it, or run this one on a \
@@ -62,8 +62,11 @@ impl Executor {
                 match idler.in_vain(is_oversubscribed, Instant::now) {
                     Step::Again => {}
                     Step::Hint => std::hint::spin_loop(),
-                    Step::Timers => _ = self.look_at_time(),
-                    Step::Yield => std::thread::yield_now(),
+                    Step::Look => _ = self.look_at_time(),
+                    Step::Yield => {
+                        self.look_at_time();
+                        std::thread::yield_now();
+                    }
                     Step::Park => {
                         self.park(residents);
                         idler.progressed();
@@ -93,43 +96,42 @@ impl Executor {
     /// With the future's panic; as [`run`](Self::run) does; and if the executor is stopped, or its
     /// tasks are dropped, before the future has ended.
     pub fn run_until<Fut: Future + 'static>(&self, future: Fut) -> Fut::Output {
-        let mut task = self.spawn(async {
-            let _stop = StopAtEnd;
+        // Made here, so that it also stops the executor if the task is dropped unpolled.
+        let stop = StopAtEnd;
+        let mut task = self.spawn(async move {
+            let _stop = stop;
             future.await
         });
-        self.run(&[]);
-        let mut context = Context::from_waker(std::task::Waker::noop());
-        match std::pin::Pin::new(&mut task).poll(&mut context) {
-            std::task::Poll::Ready(Ok(output)) => output,
-            std::task::Poll::Ready(Err(error)) if error.is_panic() => {
-                resume_unwind(error.into_panic())
-            }
-            _ => panic!("run_until: the executor was stopped before the future had ended"),
+        // A closed executor has refused it.
+        if !task.is_finished() {
+            self.run(&[]);
+        }
+        match Pin::new(&mut task).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(output)) => output,
+            Poll::Ready(Err(error)) if error.is_panic() => resume_unwind(error.into_panic()),
+            Poll::Ready(Err(_)) => panic!("run_until: the executor's tasks were dropped"),
+            Poll::Pending => panic!("run_until: the executor was stopped before the future ended"),
         }
     }
 
     /// One turn; `true` if anything was done in it.
     #[inline(always)]
-    fn turn(&self, residents: &[&dyn Resident]) -> bool {
+    fn turn(&self, residents: &impl Resident) -> bool {
         let mut progressed = false;
-        for resident in residents {
-            progressed |= resident.poll(self);
-        }
-        progressed |= self.handle_messages(MESSAGES_PER_TURN);
+        progressed |= residents.poll(self);
+        progressed |= self.handle_messages();
         progressed |= self.run_tasks();
-        for resident in residents {
-            progressed |= resident.flush();
-        }
+        progressed |= residents.flush();
         progressed
     }
 
-    /// Handles what other threads have sent, at most `limit` messages; `true` if there were any.
+    /// Handles what other threads have sent, in bounded measure; `true` if there was anything.
     #[inline(always)]
-    pub(crate) fn handle_messages(&self, limit: usize) -> bool {
+    fn handle_messages(&self) -> bool {
         if !self.has_messages() {
             return false;
         }
-        for _ in 0..limit {
+        for _ in 0..MESSAGES_PER_TURN {
             let Some(message) = self.next_message() else {
                 break;
             };
@@ -164,18 +166,10 @@ impl Executor {
             return false;
         }
         for _ in 0..queued {
-            let Some((index, mut task)) = self.tasks.take_next() else {
-                continue;
-            };
-            let waker = waker(TaskId::new(self.place(), index));
             budget::begin(self.config.budget);
-            if task.poll(&mut Context::from_waker(&waker)) {
-                self.tasks.remove(index);
-            } else if let Some(evicted) = self.tasks.put_back(index, task) {
-                // The tasks were dropped while it was polled.
-                drop(evicted);
-            }
+            self.tasks.poll_next();
         }
+        self.tasks.end_round();
         budget::end();
         self.tally.polls.set(self.tally.polls.get() + queued as u64);
         true
@@ -211,13 +205,13 @@ impl Executor {
 
     /// Sleeps until something was sent or published, or the next timer is due.
     #[cold]
-    fn park(&self, residents: &[&dyn Resident]) {
+    fn park(&self, residents: &impl Resident) {
         if self.look_at_time() {
             return;
         }
         let sleep = self.remote.sleep();
         sleep.announce();
-        if self.sees_work() || residents.iter().any(|resident| resident.sees_work()) {
+        if self.sees_work() || residents.sees_work() {
             return sleep.cancel();
         }
         let before = Instant::now();

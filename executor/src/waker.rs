@@ -41,8 +41,15 @@ fn clone(data: *const ()) -> RawWaker {
 fn wake(data: *const ()) {
     let id = id(data);
     if !current::wake(id) {
-        registry::wake(id);
+        wake_elsewhere(id);
     }
+}
+
+/// Out of line, to keep the way of a wake on the own thread short.
+#[cold]
+#[inline(never)]
+fn wake_elsewhere(id: TaskId) {
+    registry::wake(id);
 }
 
 fn drop(_: *const ()) {}

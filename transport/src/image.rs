@@ -30,13 +30,16 @@ pub struct Image {
     count: u16,
     /// How many words of the trailer name a call.
     calls: usize,
+    /// The call that was looked up last and its index, as most records are alike.
+    last: (u64, u8),
+    has_exceptions: bool,
 }
 
 impl Image {
     /// An empty image.
     pub fn new() -> Self {
         let words = [const { MaybeUninit::uninit() }; WORDS_UNSEALED];
-        Self { words, offset: BODY_WORDS, count: 0, calls: 0 }
+        Self { words, offset: BODY_WORDS, count: 0, calls: 0, last: (0, 0), has_exceptions: false }
     }
 
     /// How many records or results it holds.
@@ -51,6 +54,8 @@ impl Image {
         self.offset = BODY_WORDS;
         self.count = 0;
         self.calls = 0;
+        self.last = (0, 0);
+        self.has_exceptions = false;
     }
 
     /// Whether a record of `call` fits for certain.
@@ -63,7 +68,7 @@ impl Image {
     #[inline(always)]
     pub(crate) fn push_request(&mut self, call: &'static Call, key: Key) -> &mut [Word] {
         let word = call.to_word();
-        let index = self.call_index(word);
+        let index = if self.last.0 == word { self.last.1 } else { self.call_index(word) };
         self.offset -= 1;
         self.words[self.offset].write(key.to_header(index));
         if index == UNLISTED {
@@ -89,7 +94,7 @@ impl Image {
     pub fn attach_exceptions(&mut self, exceptions: Exceptions) {
         let list = Box::into_raw(Box::new(exceptions)).expose_provenance();
         self.words[BODY_WORDS].write(list as u64);
-        self.calls = 1;
+        self.has_exceptions = true;
     }
 
     /// From which word on it is used, and those words.
@@ -98,12 +103,10 @@ impl Image {
         (self.offset, &self.words[self.offset..])
     }
 
-    /// Writes "no call" or "no exceptions" into the trailer words that hold nothing.
+    /// Whether the first trailer word leads to a list of exceptions.
     #[inline(always)]
-    pub(crate) fn seal_trailer(&mut self) {
-        for word in &mut self.words[BODY_WORDS + self.calls..] {
-            word.write(0);
-        }
+    pub(crate) fn has_exceptions(&self) -> bool {
+        self.has_exceptions
     }
 
     #[inline(always)]
@@ -114,20 +117,20 @@ impl Image {
     }
 
     /// The short index of a call, listing it if there is a place left.
-    #[inline(always)]
     fn call_index(&mut self, word: u64) -> u8 {
-        for index in 0..self.calls {
-            // SAFETY: the first `calls` words of the trailer were written below.
-            if unsafe { self.words[BODY_WORDS + index].assume_init() } == word {
-                return index as u8;
+        // SAFETY: the first `calls` words of the trailer were written below.
+        let listed = |at: &usize| unsafe { self.words[BODY_WORDS + at].assume_init() } == word;
+        let index = match (0..self.calls).find(listed) {
+            Some(index) => index as u8,
+            None if BODY_WORDS + self.calls == WORDS_UNSEALED => return UNLISTED,
+            None => {
+                self.words[BODY_WORDS + self.calls].write(word);
+                self.calls += 1;
+                self.calls as u8 - 1
             }
-        }
-        if BODY_WORDS + self.calls == WORDS_UNSEALED {
-            return UNLISTED;
-        }
-        self.words[BODY_WORDS + self.calls].write(word);
-        self.calls += 1;
-        self.calls as u8 - 1
+        };
+        self.last = (word, index);
+        index
     }
 }
 

@@ -16,6 +16,6 @@ mod sync;
 pub use call::{CAPTURE_WORDS_MAX, Call, Key, RESULT_WORDS_MAX, Word};
 pub use fabric::{Fabric, memory};
 pub use image::{Exceptions, Image};
-pub use link::{ClientLink, Record, Requests, Responses, TrusteeLink};
+pub use link::{ClientLink, Place, Record, Requests, Responses, TrusteeLink};
 pub use slot::SLOT_BYTES;
 pub use spool::Spool;

@@ -20,51 +20,77 @@ use crate::call::{Call, Key, Word};
 use crate::fabric::Fabric;
 use crate::image::{Exceptions, Image, UNLISTED};
 use crate::ring::Ring;
-use crate::slot::{BODY_WORDS, Seal};
+use crate::slot::BODY_WORDS;
 use crate::spool::Spool;
 
 /// The client's end.
+///
+/// With each request goes a *note*: words that stay here and come back beside the result.
 #[derive(Debug)]
 pub struct ClientLink<F> {
     fabric: F,
     responses: Arc<Ring>,
-    /// Records that go out with the next publish.
+    /// Records that go out with the next publish, and their notes.
     batch: Image,
-    /// Words that the results of `batch` will take.
-    result_words: usize,
-    /// Records that found no room, in order, and their captures.
-    backlog: VecDeque<(&'static Call, Key)>,
-    backlog_captures: Spool,
+    notes: Spool,
+    /// Words that are left for the results of `batch`.
+    result_room: usize,
+    backlog: Backlog,
+    /// The notes of the batches in flight, by slot.
+    in_flight: Box<[Spool]>,
     /// The sequence of the next batch to publish.
     next: u32,
     /// The sequence of the oldest batch whose response was not released.
     oldest: u32,
 }
 
+/// Requests that found no room, in order.
+#[derive(Debug, Default)]
+struct Backlog {
+    requests: VecDeque<Deferred>,
+    captures: Spool,
+    notes: Spool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Deferred {
+    call: &'static Call,
+    key: Key,
+    note_words: usize,
+}
+
+/// Where the words of a request go; to be written before anything else is asked of the link.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// `call.capture_words` words, for the trustee.
+    pub captures: *mut Word,
+    /// As many words as were asked for, to be read beside the result.
+    pub note: *mut Word,
+}
+
 impl<F: Fabric> ClientLink<F> {
     pub(crate) fn new(fabric: F, responses: Arc<Ring>) -> Self {
+        let in_flight = (0..responses.depth()).map(|_| Spool::new()).collect();
         Self {
             fabric,
             responses,
             batch: Image::new(),
-            result_words: 0,
-            backlog: VecDeque::new(),
-            backlog_captures: Spool::new(),
+            notes: Spool::new(),
+            result_room: BODY_WORDS,
+            backlog: Backlog::default(),
+            in_flight,
             next: FIRST,
             oldest: FIRST,
         }
     }
 
-    /// Appends a request and returns the place for its captures, `call.capture_words` long.
-    ///
-    /// The caller writes them before it calls anything else of this link.
+    /// Appends a request, with a note of so many words.
     #[inline(always)]
-    pub fn issue(&mut self, call: &'static Call, key: Key) -> &mut [Word] {
-        if !self.backlog.is_empty() || !self.admits(call) && !self.make_room(call) {
-            return self.defer(call, key);
+    pub fn issue(&mut self, call: &'static Call, key: Key, note_words: usize) -> Place {
+        if self.admits(call) && self.backlog.requests.is_empty() {
+            return self.admit(call, key, note_words);
         }
-        self.result_words += call.result_words as usize;
-        self.batch.push_request(call, key)
+        self.issue_when_full(call, key, note_words)
     }
 
     /// Publishes what was issued, if a slot is free; returns whether a batch went out.
@@ -74,12 +100,12 @@ impl<F: Fabric> ClientLink<F> {
             return false;
         }
         let index = self.responses.index_of(self.next);
-        self.batch.seal_trailer();
         // SAFETY: fewer than `depth` batches are in flight, so the one that was in this slot has
         // been released, which is after its answer was seen.
         unsafe { self.fabric.push(index, &self.batch, self.next) };
+        std::mem::swap(&mut self.notes, &mut self.in_flight[index]);
         self.batch.clear();
-        self.result_words = 0;
+        self.result_room = BODY_WORDS;
         self.next = self.next.wrapping_add(1);
         true
     }
@@ -90,7 +116,7 @@ impl<F: Fabric> ClientLink<F> {
     pub fn flush(&mut self) -> u32 {
         let before = self.next;
         self.publish();
-        while !self.backlog.is_empty() && self.readmit() {
+        while !self.backlog.requests.is_empty() && self.readmit() {
             self.publish();
         }
         let published = self.next.wrapping_sub(before);
@@ -102,16 +128,23 @@ impl<F: Fabric> ClientLink<F> {
 
     /// The results of the oldest batch in flight, if they have arrived.
     ///
-    /// They stay readable until [`release`](Self::release).
+    /// They and the notes stay readable until [`release`](Self::release).
     #[inline(always)]
     pub fn take(&mut self) -> Option<Responses> {
         if self.in_flight() == 0 {
             return None;
         }
-        let slot = self.responses.slot(self.responses.index_of(self.oldest));
+        let index = self.responses.index_of(self.oldest);
+        let slot = self.responses.slot(index);
         let seal = slot.take(self.oldest)?;
-        let words = slot.words();
-        Some(Responses { words, offset: BODY_WORDS, count: seal.count })
+        slot.prefetch(seal);
+        Some(Responses {
+            words: slot.words(),
+            offset: BODY_WORDS,
+            count: seal.count,
+            has_exceptions: seal.has_exceptions,
+            note: self.in_flight[index].words().as_ptr(),
+        })
     }
 
     /// Whether the results of the oldest batch in flight have arrived.
@@ -124,17 +157,19 @@ impl<F: Fabric> ClientLink<F> {
     /// Gives the slot of the batch that [`take`](Self::take) returned free for the next one.
     ///
     /// # Safety
-    /// Each result of it was moved out or belongs to nobody, and nothing of it is read any more.
+    /// Each result and note of it was moved out or belongs to nobody, and nothing of it is read
+    /// any more.
     #[inline(always)]
     pub unsafe fn release(&mut self) {
         debug_assert!(self.has_response());
+        self.in_flight[self.responses.index_of(self.oldest)].clear();
         self.oldest = self.oldest.wrapping_add(1);
     }
 
     /// Whether nothing is issued, published or waiting for its results.
     #[inline(always)]
     pub fn is_idle(&self) -> bool {
-        self.batch.count() == 0 && self.in_flight() == 0
+        self.batch.count() == 0 && self.backlog.requests.is_empty() && self.in_flight() == 0
     }
 
     /// Batches published whose results have not been released.
@@ -146,55 +181,63 @@ impl<F: Fabric> ClientLink<F> {
     /// Whether anything waits to be published.
     #[inline(always)]
     pub fn has_unpublished(&self) -> bool {
-        self.batch.count() > 0
+        self.batch.count() > 0 || !self.backlog.requests.is_empty()
     }
 
     /// Requests that wait for a slot to come free.
     #[inline(always)]
     pub fn backlog(&self) -> usize {
-        self.backlog.len()
+        self.backlog.requests.len()
     }
 
     #[inline(always)]
     fn admits(&self, call: &Call) -> bool {
-        self.batch.has_room(call)
-            && self.result_words + call.result_words as usize <= BODY_WORDS
+        self.batch.has_room(call) && call.result_words as usize <= self.result_room
     }
 
-    /// Publishes the full batch early, if a slot is free for it.
+    #[inline(always)]
+    fn admit(&mut self, call: &'static Call, key: Key, note_words: usize) -> Place {
+        self.result_room -= call.result_words as usize;
+        let captures = self.batch.push_request(call, key).as_mut_ptr();
+        Place { captures, note: self.notes.push(note_words).as_mut_ptr() }
+    }
+
+    /// Publishes the full batch early, if a slot is free for it; else the request has to wait.
     #[cold]
-    fn make_room(&mut self, call: &Call) -> bool {
-        self.publish() && self.admits(call)
+    fn issue_when_full(&mut self, call: &'static Call, key: Key, note_words: usize) -> Place {
+        if self.backlog.requests.is_empty() && self.publish() && self.admits(call) {
+            return self.admit(call, key, note_words);
+        }
+        self.backlog.requests.push_back(Deferred { call, key, note_words });
+        let captures = self.backlog.captures.push(call.capture_words as usize).as_mut_ptr();
+        Place { captures, note: self.backlog.notes.push(note_words).as_mut_ptr() }
     }
 
-    #[cold]
-    fn defer(&mut self, call: &'static Call, key: Key) -> &mut [Word] {
-        self.backlog.push_back((call, key));
-        self.backlog_captures.push(call.capture_words as usize)
-    }
-
-    /// Moves records from the backlog into the batch; returns whether any found room.
+    /// Moves requests from the backlog into the batch; returns whether any found room.
     fn readmit(&mut self) -> bool {
         let before = self.batch.count();
-        while let Some(&(call, key)) = self.backlog.front() {
+        while let Some(&Deferred { call, key, note_words }) = self.backlog.requests.front() {
             if !self.admits(call) {
                 break;
             }
-            self.result_words += call.result_words as usize;
-            let captures = self.backlog_captures.pop(call.capture_words as usize);
+            self.result_room -= call.result_words as usize;
+            let captures = self.backlog.captures.pop(call.capture_words as usize);
             self.batch.push_request(call, key).copy_from_slice(captures);
-            self.backlog.pop_front();
+            self.notes.push(note_words).copy_from_slice(self.backlog.notes.pop(note_words));
+            self.backlog.requests.pop_front();
         }
         self.batch.count() > before
     }
 }
 
-/// The results of one batch, in the order of its requests.
+/// The results of one batch, in the order of its requests, and the notes beside them.
 #[derive(Debug)]
 pub struct Responses {
     words: *const Word,
     offset: usize,
     count: u16,
+    has_exceptions: bool,
+    note: *const Word,
 }
 
 impl Responses {
@@ -204,34 +247,46 @@ impl Responses {
         self.count
     }
 
-    /// Steps over the next result, of `words` words, and returns its address.
-    ///
-    /// The words are written only if the request is not among the exceptions.
+    /// The note of the next request.
+    #[inline(always)]
+    pub fn note(&self) -> *const Word {
+        self.note
+    }
+
+    /// Steps over the next request, whose note and result have so many words, and returns the
+    /// address of its result, which is written only if it is not among the exceptions.
     ///
     /// # Panics
     /// If the batch has no such result.
     #[inline(always)]
-    pub fn take_result(&mut self, words: usize) -> *const Word {
-        self.offset = self.offset.checked_sub(words).expect("results are read as admitted");
+    pub fn step(&mut self, note_words: usize, result_words: usize) -> *const Word {
+        self.note = self.note.wrapping_add(note_words);
+        self.offset = self.offset.checked_sub(result_words).expect("results are as admitted");
         self.words.wrapping_add(self.offset)
     }
 
-    /// The requests of this batch that have no plain result.
+    /// Whether requests of this batch have no plain result.
+    #[inline(always)]
+    pub fn has_exceptions(&self) -> bool {
+        self.has_exceptions
+    }
+
+    /// The requests of this batch that have no plain result, if it has such.
     ///
     /// # Safety
     /// Called at most once for a batch.
-    #[inline(always)]
-    pub unsafe fn exceptions(&self) -> Option<Box<Exceptions>> {
+    #[cold]
+    pub unsafe fn exceptions(&self) -> Exceptions {
+        if !self.has_exceptions {
+            return Exceptions::new();
+        }
         // SAFETY: within the slot.
         let word = unsafe { self.words.add(BODY_WORDS) };
-        // SAFETY: the trustee sealed the trailer, so the word is written; row 2 of slot.rs.
+        // SAFETY: the seal says that it was written; row 2 of slot.rs.
         let list = unsafe { word.cast::<u64>().read() };
-        if list == 0 {
-            return None;
-        }
         let list = std::ptr::with_exposed_provenance_mut::<Exceptions>(list as usize);
         // SAFETY: made by `Image::attach_exceptions` from a box, and taken back once.
-        Some(unsafe { Box::from_raw(list) })
+        *unsafe { Box::from_raw(list) }
     }
 }
 
@@ -254,10 +309,10 @@ impl<F: Fabric> TrusteeLink<F> {
     #[inline(always)]
     pub fn take(&mut self) -> Option<Requests<'_>> {
         let slot = self.requests.slot(self.requests.index_of(self.next));
-        let Seal { offset, count, .. } = slot.take(self.next)?;
-        debug_assert!(offset as usize <= BODY_WORDS);
+        let seal = slot.take(self.next)?;
+        slot.prefetch(seal);
         let words = slot.words();
-        Some(Requests { words, offset: BODY_WORDS, left: count, link: PhantomData })
+        Some(Requests { words, offset: BODY_WORDS, left: seal.count, link: PhantomData })
     }
 
     /// Whether a batch waits to be served.
@@ -274,7 +329,6 @@ impl<F: Fabric> TrusteeLink<F> {
     #[inline(always)]
     pub unsafe fn respond(&mut self, results: &mut Image) {
         self.served += u64::from(results.count());
-        results.seal_trailer();
         // SAFETY: the client published this batch after it released the response that was in
         // this slot before.
         unsafe { self.fabric.push(self.requests.index_of(self.next), results, self.next) };

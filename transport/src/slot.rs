@@ -6,8 +6,8 @@
 //!                                   filled downward ◄───────────┘
 //! ```
 //!
-//! The seal is `sequence:32 | offset:16 | count:16` in one word, so that a single Release store
-//! publishes the batch; the used bytes are contiguous with it, so that one write moves all. The
+//! The seal is `sequence:32 | exceptions:1 | offset:15 | count:16` in one word, so that a single
+//! Release store publishes the batch; the used bytes are contiguous with it, so that one write moves all. The
 //! trailer's half cache line also holds the first three words of records: a batch of one small
 //! request is one cache line.
 //!
@@ -46,23 +46,67 @@ pub(crate) const WORDS_UNSEALED: usize = WORDS - 1;
 const WORDS: usize = SLOT_BYTES / size_of::<Word>();
 const TRAILER_WORDS: usize = CALLS + 1;
 
+const LINE_WORDS: usize = 8;
+
+/// Copies words one by one if they are few.
+///
+/// They have just been stored one by one: a wider load would have to wait until the stores have
+/// left the store buffer, and the first line is what a single request waits for.
+///
+/// # Safety
+/// `target` has room for them, and nobody else touches it.
+#[inline(always)]
+unsafe fn copy_words(words: &[Word], target: *mut Word) {
+    if words.len() > 2 * LINE_WORDS {
+        // SAFETY: by the contract.
+        return unsafe { std::ptr::copy_nonoverlapping(words.as_ptr(), target, words.len()) };
+    }
+    for (index, word) in words.iter().enumerate() {
+        // SAFETY: by the contract.
+        let target = unsafe { target.add(index) };
+        // SAFETY: by the contract. Volatile keeps the words apart.
+        unsafe { target.write_volatile(std::ptr::read_volatile(word)) };
+    }
+}
+
+/// Asks for the cache line at `address`, where the processor has a way to.
+#[inline(always)]
+fn prefetch(address: *const Word) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a prefetch of any address is only a hint; SSE is part of x86-64.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = address;
+}
+
 /// What a slot's last word says of its batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seal {
     pub(crate) sequence: u32,
     pub(crate) offset: u16,
     pub(crate) count: u16,
+    /// Whether the first trailer word leads to a list of exceptions.
+    pub(crate) has_exceptions: bool,
 }
 
 impl Seal {
     #[inline(always)]
     const fn to_word(self) -> u64 {
-        (self.sequence as u64) << 32 | (self.offset as u64) << 16 | self.count as u64
+        let offset = (self.has_exceptions as u64) << 15 | self.offset as u64;
+        (self.sequence as u64) << 32 | offset << 16 | self.count as u64
     }
 
     #[inline(always)]
     const fn from_word(word: u64) -> Self {
-        Self { sequence: (word >> 32) as u32, offset: (word >> 16) as u16, count: word as u16 }
+        Self {
+            sequence: (word >> 32) as u32,
+            offset: (word >> 16) as u16 & 0x7fff,
+            count: word as u16,
+            has_exceptions: word & 1 << 31 != 0,
+        }
     }
 }
 
@@ -98,9 +142,10 @@ impl Slot {
             // SAFETY: `offset` is within the body, as `Image` keeps it.
             let target = unsafe { body.cast::<Word>().add(offset) };
             // SAFETY: row 1 of the table, by this function's contract; `used` ends at the seal.
-            unsafe { std::ptr::copy_nonoverlapping(used.as_ptr(), target, used.len()) };
+            unsafe { copy_words(used, target) };
         });
-        let seal = Seal { sequence, offset: offset as u16, count: image.count() };
+        let (count, has_exceptions) = (image.count(), image.has_exceptions());
+        let seal = Seal { sequence, offset: offset as u16, count, has_exceptions };
         // Release: pairs with the Acquire load in `take`; a reader that sees this sequence sees
         // the records copied above.
         self.seal.store(seal.to_word(), Ordering::Release);
@@ -112,6 +157,20 @@ impl Slot {
         // Acquire: pairs with the Release store in `publish`.
         let seal = Seal::from_word(self.seal.load(Ordering::Acquire));
         (seal.sequence == sequence).then_some(seal)
+    }
+
+    /// Asks for the lines of a batch that `take` returned: they are another core's, and so all
+    /// are on their way at once.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, seal: Seal) {
+        let words = self.words();
+        let mut word = BODY_WORDS;
+        // The line of the trailer has come with the seal.
+        while let Some(below) = word.checked_sub(LINE_WORDS).filter(|w| w + TRAILER_WORDS > seal.offset as usize)
+        {
+            word = below;
+            prefetch(words.wrapping_add(word));
+        }
     }
 
     /// The words of the batch that `take` returned.

@@ -55,13 +55,16 @@ impl Spool {
         &mut self.words[start..self.tail]
     }
 
-    /// The first `count` words, without removing them.
-    ///
-    /// # Panics
-    /// If there are fewer.
+    /// All it holds.
     #[inline(always)]
-    pub fn front(&self, count: usize) -> &[Word] {
-        &self.words[self.head..self.tail][..count]
+    pub fn words(&self) -> &[Word] {
+        &self.words[self.head..self.tail]
+    }
+
+    /// Removes all it holds.
+    #[inline(always)]
+    pub fn clear(&mut self) {
+        (self.head, self.tail) = (0, 0);
     }
 
     /// Removes the first `count` words and returns them; they stay readable until the next push.

@@ -1,0 +1,95 @@
+//! The limit: slots driven by a bare loop, without futures, tasks, properties or closures.
+//!
+//! It is independent of the library's transport: four slots of 32 records a side, each record a
+//! place and an amount (16 bytes), each result eight bytes; published by a Release store of a
+//! sequence number, taken by an Acquire load. Both sides issue and serve.
+
+use std::cell::UnsafeCell;
+use std::hint::black_box;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::machine::{Clock, Machine, on_both};
+
+const SLOTS: usize = 4;
+const RECORDS: usize = 32;
+
+#[repr(C, align(128))]
+struct Slot<R> {
+    records: UnsafeCell<[R; RECORDS]>,
+    sequence: AtomicU64,
+}
+
+// SAFETY: `records` is written before `sequence` is stored and read after it was seen.
+unsafe impl<R: Send> Sync for Slot<R> {}
+
+impl<R: Copy + Default> Slot<R> {
+    fn ring() -> [Self; SLOTS] {
+        std::array::from_fn(|_| Self {
+            records: UnsafeCell::new([R::default(); RECORDS]),
+            sequence: AtomicU64::new(0),
+        })
+    }
+}
+
+struct Link {
+    requests: [Slot<(u64, u64)>; SLOTS],
+    results: [Slot<u64>; SLOTS],
+}
+
+/// Requests a second of both sides together.
+pub fn run(machine: &Machine, millis: u64) -> f64 {
+    let links = [0, 1].map(|_| Link { requests: Slot::ring(), results: Slot::ring() });
+    let stopped = AtomicU64::new(0);
+    on_both(machine, millis, |side, clock| drive(&links[side], &links[1 - side], clock, &stopped))
+}
+
+fn drive(issue: &Link, serve: &Link, clock: &Clock, stopped: &AtomicU64) -> u64 {
+    let mut counters = [0_u64; 8];
+    let (mut published, mut harvested, mut served) = (0_u64, 0_u64, 0_u64);
+    let mut is_stopping = false;
+    let mut turns = 0_u64;
+    loop {
+        turns += 1;
+        if turns % 1024 == 0 && !is_stopping && clock.is_over() {
+            is_stopping = true;
+            stopped.fetch_add(1, Ordering::AcqRel);
+        }
+        if harvested < published {
+            let slot = &issue.results[harvested as usize % SLOTS];
+            if slot.sequence.load(Ordering::Acquire) == harvested + 1 {
+                // SAFETY: the sequence says that the results are there.
+                for result in unsafe { &*slot.records.get() } {
+                    black_box(*result);
+                }
+                harvested += 1;
+            }
+        }
+        let slot = &serve.requests[served as usize % SLOTS];
+        if slot.sequence.load(Ordering::Acquire) == served + 1 {
+            let answer = &serve.results[served as usize % SLOTS];
+            // SAFETY: the sequence says that the requests are there, and that the results of this
+            // slot's last batch were harvested.
+            let (records, results) =
+                unsafe { (&*slot.records.get(), &mut *answer.records.get()) };
+            for ((place, amount), result) in records.iter().zip(results) {
+                let counter = &mut counters[*place as usize % 8];
+                *result = *counter;
+                *counter = counter.wrapping_add(*amount);
+            }
+            served += 1;
+            answer.sequence.store(served, Ordering::Release);
+        }
+        if !is_stopping && published - harvested < SLOTS as u64 {
+            let slot = &issue.requests[published as usize % SLOTS];
+            // SAFETY: the results of this slot's last batch were harvested.
+            for record in unsafe { &mut *slot.records.get() } {
+                *record = black_box((3, 1));
+            }
+            published += 1;
+            slot.sequence.store(published, Ordering::Release);
+        }
+        if is_stopping && harvested == published && stopped.load(Ordering::Acquire) == 2 {
+            return harvested * RECORDS as u64;
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The machine: which cores are used, and what a cache line costs between them.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+/// What is measured on.
+#[derive(Clone, Debug, Serialize)]
+pub struct Machine {
+    pub model: String,
+    pub cores: usize,
+    /// The two cores that the benchmark uses.
+    pub pair: [usize; 2],
+}
+
+impl Machine {
+    /// # Panics
+    /// If the process may use fewer than two cores.
+    pub fn detect() -> Self {
+        let allowed = gossamer_executor::allowed_cores().expect("the cores can be read");
+        assert!(allowed.len() >= 2, "this benchmark needs two cores");
+        let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let model = info.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("?");
+        let model = model.trim_start_matches(['\t', ' ', ':']).to_owned();
+        Self { model, cores: allowed.len(), pair: [allowed[0], allowed[1]] }
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { model, cores, pair } = self;
+        write!(f, "{model}, {cores} cores; pinned to {pair:?}; idle: spin; payload: 8 bytes")
+    }
+}
+
+/// Binds the calling thread to a core.
+pub fn pin(core: usize) {
+    gossamer_executor::pin_to(core).expect("the core is allowed");
+}
+
+/// Runs `side` on both cores at once for so long, and returns operations a second in all.
+///
+/// Each side gets its index and a function that says when to stop, and returns what it has done.
+pub fn on_both(machine: &Machine, millis: u64, side: impl Fn(usize, &Clock) -> u64 + Sync) -> f64 {
+    let barrier = std::sync::Barrier::new(2);
+    thread::scope(|scope| {
+        let threads = [0, 1].map(|index| {
+            let (side, barrier, core) = (&side, &barrier, machine.pair[index]);
+            scope.spawn(move || {
+                pin(core);
+                barrier.wait();
+                let clock = Clock::start(millis);
+                let done = side(index, &clock);
+                done as f64 / clock.elapsed()
+            })
+        });
+        threads.into_iter().map(|thread| thread.join().expect("a side ran")).sum()
+    })
+}
+
+/// Says when a run is over.
+pub struct Clock {
+    start: Instant,
+    length: Duration,
+}
+
+impl Clock {
+    pub fn start(millis: u64) -> Self {
+        Self { start: Instant::now(), length: Duration::from_millis(millis) }
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.start.elapsed() >= self.length
+    }
+
+    /// Seconds since the start.
+    pub fn elapsed(&self) -> f64 {
+        self.start.elapsed().as_secs_f64()
+    }
+}
+
+/// Round trips a second of one cache line between the two cores.
+pub fn ping_pong(machine: &Machine, millis: u64) -> f64 {
+    #[repr(align(128))]
+    struct Line(AtomicU64);
+    let line = Line(AtomicU64::new(0));
+    let stop = u64::MAX;
+    let rates = on_both(machine, millis, |side, clock| {
+        let mut round = 0;
+        if side == 0 {
+            while round % 1024 != 0 || !clock.is_over() {
+                line.0.store(2 * round + 1, Ordering::Release);
+                while line.0.load(Ordering::Acquire) == 2 * round + 1 {}
+                round += 1;
+            }
+            line.0.store(stop, Ordering::Release);
+            return round;
+        }
+        let mut seen = 0;
+        loop {
+            let value = line.0.load(Ordering::Acquire);
+            if value == stop {
+                return 0;
+            }
+            if value != seen {
+                seen = value + 1;
+                line.0.store(seen, Ordering::Release);
+            }
+        }
+    });
+    rates
+}

@@ -1,0 +1,85 @@
+//! Counting by delegation: the shards are properties, and batches of words are the requests.
+
+use std::sync::Arc;
+
+use blocking::unblock;
+use futures::future::join_all;
+use gossamer::{Runtime, Trust};
+
+use super::batch::{Batch, Batches};
+use super::counts::{Counts, Summary};
+use super::read::Reader;
+use super::report::{Pass, Run};
+use super::words::Splitter;
+
+pub(crate) fn count(runtime: &Runtime, pass: Pass, top: usize) -> Run {
+    let shards_of = |trustee: gossamer::Trustee| {
+        (0..SHARDS_PER_TRUSTEE).map(move |_| trustee.entrust(Counts::default()))
+    };
+    let shards: Arc<[_]> = runtime.trustees().into_iter().flat_map(shards_of).collect();
+    let workers = task_workers(runtime);
+    let tasks = (0..workers * TASKS_PER_WORKER).map(|task| {
+        let (reader, shards) = (pass.reader(), Arc::clone(&shards));
+        runtime.spawn_on(task % workers, move || count_share(reader, shards))
+    });
+    let tasks: Vec<_> = tasks.collect();
+    let summary = runtime.block_on(async {
+        for task in tasks {
+            task.await.expect("counting does not panic");
+        }
+        let mut summary = Summary::default();
+        for of_shard in join_all(shards.iter().map(|s| s.apply(move |s| s.summary(top)))).await {
+            summary.merge(&of_shard, top);
+        }
+        summary
+    });
+    pass.finish(summary)
+}
+
+/// Counts what this task gets of the input.
+async fn count_share(mut reader: Reader, shards: Arc<[Trust<Counts>]>) {
+    let mut splitter = Splitter::default();
+    let mut batches = Batches::new(shards.len());
+    let mut chunk = Vec::new();
+    loop {
+        (reader, chunk) = unblock(move || {
+            reader.fill(&mut chunk);
+            (reader, chunk)
+        })
+        .await;
+        if chunk.is_empty() {
+            break;
+        }
+        splitter.split(&chunk, &mut |word| batches.push(word));
+        let full = batches.take_full();
+        batches.recycle(send(&shards, full).await);
+    }
+    splitter.finish(&mut |word| batches.push(word));
+    send(&shards, batches.take_all()).await;
+}
+
+/// Has batches counted by their shards, all at once, and gets their memory back.
+async fn send(shards: &[Trust<Counts>], batches: Vec<(usize, Batch)>) -> Vec<Batch> {
+    let requests = batches.into_iter().map(|(shard, batch)| {
+        shards[shard].apply(move |counts| {
+            counts.add_all(batch.words());
+            batch.emptied()
+        })
+    });
+    join_all(requests).await
+}
+
+/// How many workers run tasks; the others, from the last, are dedicated trustees.
+fn task_workers(runtime: &Runtime) -> usize {
+    let (workers, trustees) = (runtime.workers(), runtime.trustees().len());
+    if trustees == workers {
+        workers
+    } else {
+        workers - trustees
+    }
+}
+
+/// Several, so that a map that grows keeps its trustee for a shorter time.
+pub(crate) const SHARDS_PER_TRUSTEE: usize = 4;
+/// Several, so that some read while others count.
+const TASKS_PER_WORKER: usize = 4;
