@@ -8,7 +8,6 @@
 //! **Invariant:** no borrow of a lane, a list or the table is alive while foreign code runs.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::mem::replace;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -18,6 +17,7 @@ use crate::contain::dispose;
 use crate::erase::{Complete, ResultWords, Work};
 use crate::error::{Fault, Outcome, Payload};
 use crate::lane::Lane;
+use crate::lane_set::LaneSet;
 use crate::note;
 use crate::pending::PendingTable;
 use crate::shared::{Message, Shared, WorkerShared};
@@ -31,9 +31,9 @@ pub(crate) struct Client {
     /// By worker, opened at first use.
     lanes: Box<[OnceCell<Box<RefCell<Lane>>>]>,
     /// Lanes that something was issued on since the last flush.
-    dirty: RefCell<Vec<u32>>,
+    dirty: LaneSet,
     /// Lanes with batches in flight.
-    awaited: RefCell<Vec<u32>>,
+    awaited: LaneSet,
     pending: PendingTable,
     pub(crate) hold: InlineHold,
     is_closed: Cell<bool>,
@@ -63,6 +63,7 @@ impl InlineHold {
 
 impl Client {
     pub(crate) fn new(shared: Arc<Shared>, index: u32) -> Self {
+        let workers = shared.workers().len();
         let lanes = shared.workers().iter().map(|_| OnceCell::new()).collect();
         let home = Arc::clone(&shared.workers()[index as usize]);
         Self {
@@ -70,8 +71,8 @@ impl Client {
             shared,
             home,
             lanes,
-            dirty: RefCell::default(),
-            awaited: RefCell::default(),
+            dirty: LaneSet::new(workers),
+            awaited: LaneSet::new(workers),
             pending: PendingTable::default(),
             hold: InlineHold::default(),
             is_closed: Cell::new(false),
@@ -105,11 +106,8 @@ impl Client {
     #[inline(always)]
     pub(crate) fn issue<U, W: Work<U>, C: Complete<U>>(&self, to: u32, key: Key, work: W, data: C) {
         debug_assert!(!self.is_closed(), "the caller looks first");
-        let mut lane = self.lane(to).borrow_mut();
-        lane.issue::<U, W, C>(key, work, data);
-        if !std::mem::replace(&mut lane.is_dirty, true) {
-            self.dirty.borrow_mut().push(to);
-        }
+        self.lane(to).borrow_mut().issue::<U, W, C>(key, work, data);
+        self.dirty.insert(to);
         if to == self.index {
             self.hold.add();
         }
@@ -121,15 +119,10 @@ impl Client {
     }
 
     /// Publishes what was issued; once a turn, after the tasks.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn flush(&self) -> bool {
-        if self.dirty.borrow().is_empty() {
-            return false;
-        }
         let mut flushed = false;
-        for to in self.dirty.borrow_mut().drain(..) {
-            flushed |= self.flush_lane(to);
-        }
+        self.dirty.for_each(|to| flushed |= self.flush_lane(to));
         flushed
     }
 
@@ -137,7 +130,7 @@ impl Client {
     #[inline(always)]
     fn flush_lane(&self, to: u32) -> bool {
         let mut lane = self.lane(to).borrow_mut();
-        lane.is_dirty = false;
+        self.dirty.remove(to);
         let batches = lane.link.flush();
         let (requests, backlog) = lane.count_sent();
         self.home.stats().add_backlog(backlog);
@@ -145,9 +138,7 @@ impl Client {
             return false;
         }
         self.home.stats().add_sent(requests, u64::from(batches));
-        if !replace(&mut lane.is_awaited, true) {
-            self.awaited.borrow_mut().push(to);
-        }
+        self.awaited.insert(to);
         if to != self.index {
             lane.peer.notify();
         }
@@ -158,33 +149,26 @@ impl Client {
     #[inline(always)]
     pub(crate) fn harvest(&self) -> bool {
         let mut harvested = false;
-        let mut index = self.awaited.borrow().len();
-        // Backwards: what foreign code adds meanwhile, and what `swap_remove` moves, comes from
-        // the end.
-        while let Some(before) = index.checked_sub(1) {
-            index = before;
-            let to = self.awaited.borrow()[index];
+        self.awaited.for_each(|to| {
             let lane = self.lane(to);
-            let Some(responses) = lane.borrow_mut().link.take() else {
-                continue;
-            };
-            harvested = true;
-            if self.harvest_lane(to, lane, responses) {
-                self.awaited.borrow_mut().swap_remove(index);
+            let responses = lane.borrow_mut().link.take();
+            if let Some(responses) = responses {
+                harvested = true;
+                self.harvest_lane(to, lane, responses);
             }
-        }
+        });
         harvested
     }
 
     /// Whether there is something to harvest or to publish.
     pub(crate) fn sees_work(&self) -> bool {
-        let has_response = |&to: &u32| self.lane(to).borrow().link.has_response();
-        !self.dirty.borrow().is_empty() || self.awaited.borrow().iter().any(has_response)
+        let mut sees_work = !self.dirty.is_empty();
+        self.awaited.for_each(|to| sees_work |= self.lane(to).borrow().link.has_response());
+        sees_work
     }
 
-    /// Acts on the results of a batch, and of those that have arrived behind it; returns whether
-    /// none is in flight any more.
-    fn harvest_lane(&self, to: u32, lane: &RefCell<Lane>, mut responses: Responses) -> bool {
+    /// Acts on the results of a batch, and of those that have arrived behind it.
+    fn harvest_lane(&self, to: u32, lane: &RefCell<Lane>, mut responses: Responses) {
         // At most as many batches as the ring holds: then it is the turn of others.
         for _ in 0..gossamer_transport::memory::DEPTH {
             self.complete(to, responses);
@@ -192,19 +176,17 @@ impl Client {
             // SAFETY: `complete` ran every completion of the batch, each of which moved its note
             // and its result out.
             unsafe { lane.link.release() };
-            if lane.link.has_unpublished() && !replace(&mut lane.is_dirty, true) {
-                self.dirty.borrow_mut().push(to);
+            if lane.link.has_unpublished() {
+                self.dirty.insert(to);
             }
             if lane.link.in_flight() == 0 {
-                lane.is_awaited = false;
-                return true;
+                self.awaited.remove(to);
             }
             match lane.link.take() {
                 Some(next) => responses = next,
                 None => break,
             }
         }
-        false
     }
 
     /// Runs the completions of one batch; a panic in one is reported and the next is run.

@@ -24,11 +24,12 @@ use std::task::{Context, Poll, ready};
 
 use futures::channel::oneshot;
 use futures::future::FusedFuture;
-use gossamer_executor::poll_charge;
+use gossamer_executor::charge;
 use gossamer_transport::Key;
 
+use crate::contain::contain;
 use crate::erase::{self, OnProperty, Work};
-use crate::error::{ApplyError, Fault, Outcome};
+use crate::error::{ApplyError, Fault, Outcome, Poisoned};
 use crate::pending::Awaited;
 use crate::shared::{Message, RuntimeId, Shared};
 use crate::trust::Trust;
@@ -41,6 +42,8 @@ pub(crate) trait Target {
     fn key(&self) -> Key;
     /// The runtime itself, unless it has gone.
     fn shared(&self) -> Option<Arc<Shared>>;
+    /// Whether requests to it are refused; asked on its worker.
+    fn is_poisoned(&self) -> bool;
 }
 
 /// A request on its way through the states of the module's diagram.
@@ -83,11 +86,12 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
             if self.work.is_none() {
                 return self.poll_issued(worker, target, cx);
             }
-            if !worker.may_run_inline(to) {
+            // A task whose budget is used up issues it, and so waits for a turn: after the first poll
+            // it is to run, whatever becomes of the future.
+            if !worker.may_run_inline(to) || !charge() {
                 return self.issue(worker, to, target.key(), cx);
             }
-            ready!(poll_charge(cx));
-            Poll::Ready(self.run_inline::<CATCH>(worker, target.key()))
+            Poll::Ready(self.run_inline::<CATCH>(worker, target))
         })
     }
 
@@ -105,8 +109,17 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
     }
 
     #[inline(always)]
-    fn run_inline<const CATCH: bool>(&mut self, worker: &Worker, key: Key) -> Outcome<U> {
+    fn run_inline<const CATCH: bool>(
+        &mut self,
+        worker: &Worker,
+        target: &impl Target,
+    ) -> Outcome<U> {
         let work = self.work.take().expect("the caller looked");
+        if target.is_poisoned() {
+            // Here and not by unwinding, so that whoever awaits gets a panic that says why.
+            return Err(Fault::Panicked(Box::new(Poisoned)));
+        }
+        let key = target.key();
         worker.home().stats().add_inline();
         let _delegated = worker.enter_inline(erase::call::<U, W>());
         if CATCH {
@@ -187,7 +200,9 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
     fn abandon_issued(target: &impl Target, issuer: u32, entry: u32) {
         Worker::with_runtime(target.address().0, |worker| match worker {
             Some(worker) if worker.index() == issuer => {
-                worker.client.pending().abandon::<U>(entry);
+                // The result may be there: its drop is foreign code, and not the caller's.
+                let abandon = || worker.client.pending().abandon::<U>(entry);
+                contain(abandon, |panic| worker.report(panic));
             }
             _ => settle(target, issuer, move |worker| {
                 worker.client.pending().abandon::<U>(entry);
@@ -213,7 +228,8 @@ pub(crate) fn post_foreign<U: 'static, W: Work<U>>(
     };
     let to = target.address().1 as usize;
     // If the worker has ended, the message and with it the work is dropped here, unrun.
-    drop(shared.workers()[to].send(Message::Run(Box::new(request))));
+    let message = Message::Run(erase::call::<U, W>(), Box::new(request));
+    drop(shared.workers()[to].send(message));
 }
 
 /// Sends word of an issued request to its issuer.

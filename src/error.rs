@@ -128,6 +128,8 @@ pub(crate) fn message_of(payload: &(dyn Any + Send)) -> &str {
         text
     } else if let Some(text) = payload.downcast_ref::<String>() {
         text
+    } else if payload.is::<Poisoned>() {
+        "the property is poisoned: an earlier closure panicked while it had it"
     } else {
         "a panic whose payload is no text"
     }

@@ -24,10 +24,6 @@ pub(crate) struct Lane {
     issued: Arc<Issued>,
     /// What `count_sent` has told before: requests sent, and the backlog.
     counted: (u64, usize),
-    /// Stands in the client's list of lanes to flush.
-    pub(crate) is_dirty: bool,
-    /// Stands in the client's list of lanes to harvest.
-    pub(crate) is_awaited: bool,
 }
 
 /// How many requests a client has issued on one link, backlog included.
@@ -67,8 +63,6 @@ impl Lane {
             peer,
             issued: Arc::clone(&issued),
             counted: (0, 0),
-            is_dirty: false,
-            is_awaited: false,
         };
         (lane, trustee, issued)
     }
@@ -88,7 +82,7 @@ impl Lane {
     #[inline(always)]
     pub(crate) fn count_sent(&mut self) -> (u64, i64) {
         let backlog = self.link.backlog();
-        let sent = self.issued.load() - backlog as u64;
+        let sent = self.issued.load() - backlog as u64 - u64::from(self.link.unpublished());
         let before = std::mem::replace(&mut self.counted, (sent, backlog));
         (sent - before.0, backlog as i64 - before.1 as i64)
     }

@@ -10,6 +10,7 @@ mod delegation;
 mod erase;
 mod error;
 mod lane;
+mod lane_set;
 mod latch;
 mod metrics;
 mod note;

@@ -173,8 +173,18 @@ impl Header {
 
     /// From now on, a panic in delegated code makes later requests fail.
     pub(crate) fn arm_poison(&self) {
-        // Relaxed: whoever is handed a trust later sees it by that handing over.
-        self.poison.store(POISON_ARMED, Ordering::Relaxed);
+        // Relaxed: whoever is handed a trust later sees it by that handing over. A failure means
+        // that it is armed or poisoned, which it stays.
+        let (ignored, armed) = (POISON_IGNORED, POISON_ARMED);
+        let relaxed = Ordering::Relaxed;
+        let _ = self.poison.compare_exchange(ignored, armed, relaxed, relaxed);
+    }
+
+    /// Whether requests are refused, as one before has panicked; asked on its trustee.
+    #[inline(always)]
+    pub(crate) fn is_poisoned(&self) -> bool {
+        // Relaxed: it becomes `POISONED` on this thread only.
+        self.poison.load(Ordering::Relaxed) == POISONED
     }
 
     /// Drops the value, if it is present.
@@ -218,8 +228,7 @@ impl Header {
             }
         }
 
-        // Relaxed: as in `with_mut`.
-        if self.poison.load(Ordering::Relaxed) == POISONED {
+        if self.is_poisoned() {
             drop(f);
             resume_unwind(Box::new(Poisoned));
         }

@@ -6,14 +6,15 @@ use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use gossamer_executor::{Claim, Config, pin_to};
 
 use crate::block_on::block_on_worker;
 use crate::builder::{BuildError, Builder, Plan};
 use crate::metrics::WorkerMetrics;
-use crate::shared::Shared;
-use crate::stall::StallDetector;
+use crate::shared::{Message, Shared};
+use crate::stall::{StallDetector, StallHook};
 use crate::trust::Trust;
 use crate::trustee_handle::Trustee;
 use crate::worker::Worker;
@@ -35,7 +36,8 @@ use crate::worker::Worker;
 /// ```
 ///
 /// # Panics
-/// Dropped on a worker of any runtime, where waiting for workers might never end.
+/// Dropped on a worker of any runtime, where waiting for its workers might never end: they are
+/// told to end, but not waited for.
 pub struct Runtime {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -63,22 +65,18 @@ impl Runtime {
         let claims = claims.map_err(|_| BuildError::TooManyExecutors { workers: plan.workers })?;
         let shared = Shared::create(claims, plan.dedicated_trustees, plan.panic_hook);
         let mut runtime = Self { shared, threads: Vec::new(), _stalls: None };
-        let (started, starts) = channel();
-        for index in 0..plan.workers {
-            let core = plan.cores.as_ref().map(|cores| cores[index % cores.len()]);
-            runtime.start_worker(index, core, plan.executor, started.clone())?;
+        let started = runtime.start_workers(plan.workers, plan.cores.as_deref(), plan.executor);
+        let started = started.and_then(|()| match plan.stalls {
+            Some((threshold, hook)) => runtime.start_stall_detector(threshold, hook),
+            None => Ok(()),
+        });
+        match started {
+            Ok(()) => Ok(runtime),
+            Err(error) => {
+                runtime.end(); // those that did start
+                Err(error)
+            }
         }
-        drop(started);
-        // Each worker sends one word or drops the sender; on an error, dropping `runtime` ends
-        // those that did start.
-        for pinned in starts {
-            pinned?;
-        }
-        if let Some((threshold, hook)) = plan.stalls {
-            let stalls = StallDetector::start(Arc::clone(&runtime.shared), threshold, hook);
-            runtime._stalls = Some(stalls.map_err(|source| BuildError::Thread { source })?);
-        }
-        Ok(runtime)
     }
 
     /// Runs `future` on worker 0 while the calling thread sleeps; both may borrow.
@@ -216,6 +214,32 @@ impl Runtime {
         self.shared.workers().iter().map(|worker| WorkerMetrics::of(worker)).collect()
     }
 
+    fn start_workers(
+        &mut self,
+        workers: usize,
+        cores: Option<&[usize]>,
+        executor: Config,
+    ) -> Result<(), BuildError> {
+        let (started, starts) = channel();
+        for index in 0..workers {
+            let core = cores.map(|cores| cores[index % cores.len()]);
+            self.start_worker(index, core, executor, started.clone())?;
+        }
+        drop(started);
+        // Each worker sends one word or drops the sender.
+        starts.into_iter().collect()
+    }
+
+    fn start_stall_detector(
+        &mut self,
+        threshold: Duration,
+        hook: StallHook,
+    ) -> Result<(), BuildError> {
+        let stalls = StallDetector::start(Arc::clone(&self.shared), threshold, hook);
+        self._stalls = Some(stalls.map_err(|source| BuildError::Thread { source })?);
+        Ok(())
+    }
+
     fn start_worker(
         &mut self,
         index: usize,
@@ -244,17 +268,31 @@ impl Runtime {
             }
         }
     }
-}
 
-impl Drop for Runtime {
-    fn drop(&mut self) {
-        refuse_on_worker("a Runtime dropped here would wait for itself; drop it elsewhere");
+    /// Ends the workers and waits for them; on a worker, where the wait might never end, not.
+    fn end(&mut self) {
         self.shared.shutdown.begin();
-        self.shared.notify_all();
+        for worker in self.shared.workers() {
+            // A worker that has not started, or has ended, needs no word.
+            drop(worker.send(Message::ShutDown));
+        }
+        if gossamer_executor::is_entered() {
+            self.threads.clear();
+        }
         for thread in self.threads.drain(..) {
             if let Err(payload) = thread.join() {
                 resume_unwind(payload);
             }
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        let has_ended = self.threads.is_empty();
+        self.end();
+        if !has_ended {
+            refuse_on_worker("a Runtime dropped here would wait for itself; drop it elsewhere");
         }
     }
 }

@@ -56,10 +56,12 @@ struct Own {
 pub(crate) enum Message {
     /// A client of this runtime opens a link.
     Open(Box<OpenLink>),
-    /// A request of a thread that is no worker of this runtime.
-    Run(Box<dyn FnOnce() + Send>),
+    /// A request of a thread that is no worker of this runtime, and the name of its kind.
+    Run(&'static Call, Box<dyn FnOnce() + Send>),
     /// The last trust of a property has gone.
     Death(Obituary),
+    /// The shutdown has begun.
+    ShutDown,
     /// Something about a request that this worker issued, from where its future is now.
     Settle(Box<dyn FnOnce(&Worker) + Send>),
 }

@@ -120,6 +120,8 @@ impl Worker {
                 self.stage.set(Stage::Draining);
             }
             Stage::Draining => {
+                // What was sent from elsewhere before the shutdown began is among this.
+                self.trustee.empty_mail(self);
                 shared.shutdown.arrive_quiet();
                 shared.notify_all();
                 self.stage.set(Stage::Quiet);

@@ -396,6 +396,11 @@ impl<T: 'static> Target for Trust<T> {
     fn shared(&self) -> Option<Arc<Shared>> {
         self.header().shared().cloned()
     }
+
+    #[inline(always)]
+    fn is_poisoned(&self) -> bool {
+        self.header().is_poisoned()
+    }
 }
 
 impl<T: 'static> Clone for Trust<T> {

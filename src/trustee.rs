@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use gossamer_executor::Batch;
+use gossamer_executor::{Batch, Executor};
 use gossamer_transport::memory::Memory;
 use gossamer_transport::{Exceptions, Image, Record, Requests, TrusteeLink};
 
@@ -24,6 +24,7 @@ use crate::lane::Issued;
 use crate::obituary::Obituary;
 use crate::property::Header;
 use crate::shared::{Message, WorkerShared};
+use crate::shutdown::Stage;
 use crate::worker::Worker;
 
 /// The trustee of one worker.
@@ -77,10 +78,10 @@ impl OpenLink {
 impl TrusteeSide {
     /// Serves a batch of each client that has one, and some messages.
     #[inline]
-    pub(crate) fn poll(&self, worker: &Worker) -> bool {
+    pub(crate) fn poll(&self, worker: &Worker, executor: &Executor) -> bool {
         let mut progressed = false;
         if self.has_chores.get() || !worker.home().inbox().is_empty() {
-            progressed |= self.do_chores(worker);
+            progressed |= self.do_chores(worker, executor);
         }
         let Some(mut serving) = self.serving.take() else {
             return progressed;
@@ -90,15 +91,20 @@ impl TrusteeSide {
         progressed
     }
 
-    /// What is not to be done every turn: messages, links that opened, properties that die.
+    /// What is not to be done every turn: messages, links that opened, properties that die, the
+    /// shutdown.
     #[cold]
-    fn do_chores(&self, worker: &Worker) -> bool {
+    fn do_chores(&self, worker: &Worker, executor: &Executor) -> bool {
         let mut progressed = self.read_mail(worker);
         let mut serving = self.serving.take().unwrap_or_default();
         serving.links.append(&mut self.opened.borrow_mut());
         progressed |= self.bury_served(worker, &serving.links);
         self.serving.set(Some(serving));
-        self.has_chores.set(self.mail.borrow().is_some() || !self.dying.borrow().is_empty());
+        progressed |= worker.step_shutdown(executor);
+        let has_chores = self.mail.borrow().is_some()
+            || !self.dying.borrow().is_empty()
+            || worker.stage.get() != Stage::Open;
+        self.has_chores.set(has_chores);
         progressed
     }
 
@@ -133,10 +139,19 @@ impl TrusteeSide {
         }
     }
 
+    /// Handles all that is in the inbox now, however much it is.
+    pub(crate) fn empty_mail(&self, worker: &Worker) {
+        self.handle_all(worker, worker.home().inbox().take());
+    }
+
     /// Handles what is left in the inbox, after which nothing more gets in.
     pub(crate) fn close_mail(&self, worker: &Worker) {
+        self.handle_all(worker, worker.home().inbox().close());
+    }
+
+    fn handle_all(&self, worker: &Worker, newest: Batch<Message>) {
         let left = self.mail.borrow_mut().take();
-        for message in left.into_iter().flatten().chain(worker.home().inbox().close()) {
+        for message in left.into_iter().flatten().chain(newest) {
             self.handle(worker, message);
         }
     }
@@ -163,11 +178,11 @@ impl TrusteeSide {
     fn handle(&self, worker: &Worker, message: Message) {
         match message {
             Message::Open(link) => self.opened.borrow_mut().push(*link),
-            Message::Run(request) if self.has_buried.get() => {
+            Message::Run(_, request) if self.has_buried.get() => {
                 contain(|| drop(request), |panic| worker.report(panic));
             }
-            Message::Run(request) => {
-                let _delegated = worker.enter_delegated(std::ptr::null());
+            Message::Run(call, request) => {
+                let _delegated = worker.enter_delegated(call);
                 worker.home().stats().add_served(1);
                 contain(request, |panic| worker.report(panic));
             }
@@ -175,6 +190,7 @@ impl TrusteeSide {
                 contain(|| settle(worker), |panic| worker.report(panic));
             }
             Message::Death(obituary) => self.receive(worker, obituary),
+            Message::ShutDown => {} // that it has begun is read where it is acted on
         }
     }
 
@@ -221,12 +237,13 @@ impl Serving {
     #[inline(always)]
     fn serve(&mut self, worker: &Worker) -> bool {
         let count = self.links.len();
-        self.start = if self.start + 1 < count { self.start + 1 } else { 0 };
-        let (before, after) = self.links.split_at_mut(self.start.min(count));
         let mut served = false;
-        for link in after.iter_mut().chain(before) {
-            served |= link.serve(worker, &mut self.results);
+        for _ in 0..count {
+            self.start = if self.start + 1 < count { self.start + 1 } else { 0 };
+            served |= self.links[self.start].serve(worker, &mut self.results);
         }
+        // Another start for the next turn.
+        self.start += 1;
         served
     }
 }

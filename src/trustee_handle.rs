@@ -161,6 +161,10 @@ impl Target for Trustee {
         });
         here.or_else(|| Shared::find(self.runtime))
     }
+
+    fn is_poisoned(&self) -> bool {
+        false
+    }
 }
 
 impl fmt::Debug for Trustee {

@@ -44,7 +44,8 @@ impl Worker {
             shared,
         };
         let _current = Current::enter(&worker);
-        executor.run(&(ClientTurn(&worker), TrusteeTurn(&worker)));
+        // The client last: between a result and the task's next request lies nothing else.
+        executor.run(&(TrusteeTurn(&worker), ClientTurn(&worker)));
     }
 
     /// Gives `f` the worker of this thread, if it is one.
@@ -151,14 +152,13 @@ impl Resident for ClientTurn<'_> {
     }
 }
 
-/// The trustee's poll task; it also moves the shutdown on.
+/// The trustee's poll task.
 struct TrusteeTurn<'a>(&'a Worker);
 
 impl Resident for TrusteeTurn<'_> {
     #[inline(always)]
     fn poll(&self, executor: &Executor) -> bool {
-        let served = self.0.trustee.poll(self.0);
-        self.0.step_shutdown(executor) | served
+        self.0.trustee.poll(self.0, executor)
     }
 
     #[inline(always)]

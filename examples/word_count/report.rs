@@ -113,7 +113,7 @@ pub(crate) fn found(run: &Run, workers: usize) -> String {
     line(
         &mut text,
         format_args!(
-            "{:.1} MB in {:.3} s by {workers} workers: {:.1} MB/s, {:.2} million words/s",
+            "{:.1} MB in {:.3} s, {:.1} MB/s, {:.2} million words/s, workers: {workers}",
             run.bytes as f64 / 1e6,
             run.seconds(),
             run.megabytes_per_second(),

@@ -107,6 +107,20 @@ impl Idler {
     ) -> Step {
         let turn = self.in_vain;
         self.in_vain = turn.wrapping_add(1);
+        // The first turns come without a hint, which costs as much as several turns.
+        if turn.wrapping_sub(1) < TURNS_PER_LOOK - 2 && !self.yields && self.idle != Idle::Park {
+            return Step::Again;
+        }
+        self.in_vain_slowly(turn, is_oversubscribed, now)
+    }
+
+    #[cold]
+    fn in_vain_slowly(
+        &mut self,
+        turn: u32,
+        is_oversubscribed: impl FnOnce() -> bool,
+        now: impl FnOnce() -> Instant,
+    ) -> Step {
         match self.idle {
             Idle::Park => Step::Park,
             Idle::Adaptive if turn == 0 => {
@@ -125,7 +139,6 @@ impl Idler {
                     Step::Park
                 }
             }
-            // The first turns come without the hint, which costs as much as several turns.
             _ if turn < TURNS_PER_LOOK - 1 => Step::Again,
             _ if !turn.wrapping_add(1).is_multiple_of(TURNS_PER_LOOK) => Step::Hint,
             Idle::Spin if is_oversubscribed() => Step::Yield,

@@ -100,6 +100,9 @@ impl Tasks {
         unsafe {
             self.table.with(|table| {
                 if table.round.len() == 0 {
+                    if table.queue.len() == 0 {
+                        return 0;
+                    }
                     table.round.clear();
                     std::mem::swap(&mut table.round, &mut table.queue);
                 }

@@ -1,7 +1,7 @@
 //! The loop of an executor: its turns, and what it does between them.
 //!
-//! A turn: the residents are polled, messages of other threads are handled, tasks are run, the
-//! residents send off what was gathered. Each part is bounded, so that none starves another. Every
+//! A turn: messages of other threads are handled, the residents are polled, tasks are run, the
+//! residents send off what was gathered. What a resident wakes so runs at once. Each part is bounded, so that none starves another. Every
 //! so many turns the timers are looked at and the counters brought up to date.
 
 use std::future::Future;
@@ -117,9 +117,8 @@ impl Executor {
     /// One turn; `true` if anything was done in it.
     #[inline(always)]
     fn turn(&self, residents: &impl Resident) -> bool {
-        let mut progressed = false;
+        let mut progressed = self.handle_messages();
         progressed |= residents.poll(self);
-        progressed |= self.handle_messages();
         progressed |= self.run_tasks();
         progressed |= residents.flush();
         progressed

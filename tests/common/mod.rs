@@ -12,7 +12,11 @@ use gossamer::{Builder, Runtime, Trustee};
 
 /// A runtime that says nothing of closures that a test holds up on purpose.
 pub(crate) fn runtime(workers: usize) -> Runtime {
-    Builder::new().workers(workers).stall_after(None).build().expect("a runtime starts")
+    Builder::new()
+        .workers(workers)
+        .stall_after(None)
+        .build()
+        .expect("a runtime starts")
 }
 
 /// A runtime, and what its panic hook is told.
@@ -22,7 +26,10 @@ pub(crate) fn reporting_runtime(workers: usize) -> (Runtime, mpsc::Receiver<(usi
         // A test that has ended does not care.
         drop(sender.send((report.worker(), report.message().to_owned())));
     };
-    let builder = Builder::new().workers(workers).stall_after(None).panic_hook(hook);
+    let builder = Builder::new()
+        .workers(workers)
+        .stall_after(None)
+        .panic_hook(hook);
     (builder.build().expect("a runtime starts"), receiver)
 }
 

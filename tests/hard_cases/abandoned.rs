@@ -24,7 +24,11 @@ async fn dropped_before_its_first_poll() {
             *n += 1;
             drop(witness);
         }));
-        assert_eq!(drops.seen(), [Some(0)], "the closure is dropped with the future");
+        assert_eq!(
+            drops.seen(),
+            [Some(0)],
+            "the closure is dropped with the future"
+        );
         assert_eq!(trust.apply(|n| *n).await, 0);
     }
 }
@@ -141,9 +145,17 @@ fn forgotten() {
         })
     });
     assert_eq!(runs, [2, 2], "each runs exactly once");
-    assert_eq!(drops.count(), 0, "the results wait for futures that never come");
+    assert_eq!(
+        drops.count(),
+        0,
+        "the results wait for futures that never come"
+    );
     drop(runtime);
-    assert_eq!(drops.seen(), vec![Some(0); 4], "the issuer drops them at the end");
+    assert_eq!(
+        drops.seen(),
+        vec![Some(0); 4],
+        "the issuer drops them at the end"
+    );
 }
 
 #[test]

@@ -31,7 +31,10 @@ fn borrows_from_the_thread_that_waits() {
             let trust = gossamer::trustee(1).entrust(length);
             sum += trust.apply(|length| *length).await;
         }
-        names.iter().max_by_key(|name| name.len()).map(String::as_str)
+        names
+            .iter()
+            .max_by_key(|name| name.len())
+            .map(String::as_str)
     });
     assert_eq!((longest, sum), (Some("three"), 8));
 }
@@ -101,7 +104,7 @@ fn panic_while_the_future_is_built() {
 
 #[test]
 fn panic_in_the_drop_of_the_future() {
-    struct Bomb<'a>(Touches<'a>);
+    struct Bomb<'a>(#[expect(dead_code, reason = "dropped after it")] Touches<'a>);
     impl Drop for Bomb<'_> {
         fn drop(&mut self) {
             raise("in the drop")
@@ -156,7 +159,10 @@ fn several_threads_wait_at_once() {
 
 #[test]
 fn on_a_worker_it_is_refused_with_advice() {
-    let (one, other) = (std::sync::Arc::new(runtime(1)), std::sync::Arc::new(runtime(1)));
+    let (one, other) = (
+        std::sync::Arc::new(runtime(1)),
+        std::sync::Arc::new(runtime(1)),
+    );
     let text = "on a gossamer worker: block_on would wait for itself; await the future, or \
                 `spawn` it";
     for inner in [&one, &other] {
@@ -177,24 +183,40 @@ fn on_a_worker_it_is_refused_with_advice() {
 
 #[test]
 fn dedicated_trustees_own_and_others_work() {
-    let builder = Builder::new().workers(3).dedicated_trustees(2).stall_after(None);
+    let builder = Builder::new()
+        .workers(3)
+        .dedicated_trustees(2)
+        .stall_after(None);
     let runtime = builder.build().unwrap();
     assert_eq!(runtime.trustees(), [runtime.trustee(1), runtime.trustee(2)]);
     let drops = Drops::default();
-    let trusts: Vec<_> = (0..10).map(|_| runtime.entrust((drops.witness(), 0))).collect();
-    let places: Vec<_> = trusts.iter().map(|trust| trust.trustee().worker()).collect();
+    let trusts: Vec<_> = (0..10)
+        .map(|_| runtime.entrust((drops.witness(), 0)))
+        .collect();
+    let places: Vec<_> = trusts
+        .iter()
+        .map(|trust| trust.trustee().worker())
+        .collect();
     assert_eq!(places, [1, 2].repeat(5), "in turn");
     runtime.block_on(async {
         assert_eq!((gossamer::trustees().len(), gossamer::workers()), (2, 3));
         for trust in &trusts {
-            let worker = trust.apply(|(_, n)| (*n += 1, gossamer::worker_id()).1).await;
+            let worker = trust
+                .apply(|(_, n)| (*n += 1, gossamer::worker_id()).1)
+                .await;
             assert_eq!(worker, trust.trustee().worker());
         }
         let by_hand = gossamer::local_trustee().entrust(1);
-        assert_eq!(by_hand.trustee().worker(), 0, "asked for, a property goes anywhere");
+        assert_eq!(
+            by_hand.trustee().worker(),
+            0,
+            "asked for, a property goes anywhere"
+        );
     });
     for dedicated in [1, 2] {
-        let refused = catch_unwind(AssertUnwindSafe(|| drop(runtime.spawn_on(dedicated, async || ()))));
+        let refused = catch_unwind(AssertUnwindSafe(|| {
+            drop(runtime.spawn_on(dedicated, async || ()))
+        }));
         let text = text_of(refused.unwrap_err());
         assert_eq!(
             text,
@@ -206,7 +228,12 @@ fn dedicated_trustees_own_and_others_work() {
     }
     drop(trusts);
     drop(runtime);
-    assert!(drops.seen().iter().all(|worker| matches!(worker, Some(1 | 2))));
+    assert!(
+        drops
+            .seen()
+            .iter()
+            .all(|worker| matches!(worker, Some(1 | 2)))
+    );
 }
 
 #[test]
@@ -215,5 +242,8 @@ fn worker_that_does_not_exist() {
     let refused = catch_unwind(AssertUnwindSafe(|| drop(runtime.spawn_on(2, async || ()))));
     assert!(text_of(refused.unwrap_err()).starts_with("spawn_on(2): tasks run on workers 0 to 1"));
     let refused = catch_unwind(AssertUnwindSafe(|| runtime.trustee(2)));
-    assert_eq!(text_of(refused.unwrap_err()), "trustee(2): there are 2 workers");
+    assert_eq!(
+        text_of(refused.unwrap_err()),
+        "trustee(2): there are 2 workers"
+    );
 }

@@ -53,7 +53,10 @@ async fn loser_of_a_select_still_runs_once() {
 
 #[gossamer::test]
 async fn select_in_a_loop_over_fused_delegations() {
-    let (near, far) = (gossamer::trustee(0).entrust(1), gossamer::trustee(1).entrust(2));
+    let (near, far) = (
+        gossamer::trustee(0).entrust(1),
+        gossamer::trustee(1).entrust(2),
+    );
     let (mut near, mut far) = (near.apply(|n| *n), far.apply(|n| *n));
     let mut seen = Vec::new();
     loop {
@@ -81,7 +84,11 @@ async fn buffer_unordered_holds_no_more_than_its_bound() {
             under_way.set(under_way.get() - 1);
         }
     };
-    stream::iter(0..2000).map(request).buffer_unordered(16).collect::<()>().await;
+    stream::iter(0..2000)
+        .map(request)
+        .buffer_unordered(16)
+        .collect::<()>()
+        .await;
     assert_eq!(far.apply(|sum| *sum).await, 1999 * 1000);
 }
 
@@ -165,7 +172,10 @@ async fn tokio_sync_in_gossamer_tasks() {
             for _ in 0..100 {
                 let permit = limit.acquire().await.unwrap();
                 *lock.lock().await += 1;
-                sender.send(counter.apply(|c| std::mem::replace(c, *c + 1)).await).await.unwrap();
+                sender
+                    .send(counter.apply(|c| std::mem::replace(c, *c + 1)).await)
+                    .await
+                    .unwrap();
                 drop(permit);
             }
         }));

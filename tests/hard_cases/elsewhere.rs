@@ -23,7 +23,10 @@ fn awaited_on_a_plain_thread() {
         list.apply_with(|l, n| l.push(n), 3).await;
         list.post(|l| l.push(4));
         list.trustee().ready().await;
-        assert!(matches!(list.try_apply(|l| l[9]).await, Err(ApplyError::Panicked(_))));
+        assert!(matches!(
+            list.try_apply(|l| l[9]).await,
+            Err(ApplyError::Panicked(_))
+        ));
         assert_eq!(list.into_inner().await.unwrap(), [1, 2, 3, 4]);
     });
 }
@@ -31,7 +34,10 @@ fn awaited_on_a_plain_thread() {
 #[test]
 fn awaited_on_the_workers_of_tokio() {
     let runtime = runtime(2);
-    let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let tokio = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .build()
+        .unwrap();
     let counters = [0, 1].map(|worker| runtime.trustee(worker).entrust(0));
     let tasks: Vec<_> = (0..32)
         .map(|n: usize| {
@@ -59,8 +65,9 @@ fn awaited_under_smol() {
     let runtime = runtime(2);
     let counter = runtime.trustee(1).entrust(0);
     smol::block_on(async {
-        let tasks: Vec<_> =
-            (0..100).map(|_| smol::spawn(counter.clone().apply_owned(|c| *c += 1))).collect();
+        let tasks: Vec<_> = (0..100)
+            .map(|_| smol::spawn(counter.clone().apply_owned(|c| *c += 1)))
+            .collect();
         for task in tasks {
             task.await;
         }
@@ -73,7 +80,8 @@ fn awaited_under_smol() {
 /// Issues a request for a witness on worker 0; the result lies ready there if `is_done`.
 macro_rules! issued_on_worker_0 {
     ($runtime:expr, $trust:expr, $drops:expr, is_done: $is_done:expr) => {{
-        let (trust, drops, is_done): (&Trust<i32>, Drops, bool) = ($trust, $drops.clone(), $is_done);
+        let (trust, drops, is_done): (&Trust<i32>, Drops, bool) =
+            ($trust, $drops.clone(), $is_done);
         $runtime.block_on(async move {
             let mut request = trust.try_apply(move |n| {
                 *n += 1;
@@ -127,7 +135,11 @@ fn moved_off_and_polled_after_shutdown() {
         let (trust, drops) = (runtime.trustee(1).entrust(0), Drops::default());
         let request = issued_on_worker_0!(runtime, &trust, drops, is_done: is_done);
         drop(runtime);
-        assert_eq!(drops.seen(), [Some(0)], "the result was dropped by the issuer");
+        assert_eq!(
+            drops.seen(),
+            [Some(0)],
+            "the result was dropped by the issuer"
+        );
         assert!(matches!(block_on(request), Err(ApplyError::Closed)));
     }
 }
@@ -169,7 +181,10 @@ fn moved_to_another_worker() {
         });
         let there = runtime.spawn_on(2, move || async move {
             let mut request = request;
-            assert!(poll_now(&mut request).is_pending(), "the issuer must be asked");
+            assert!(
+                poll_now(&mut request).is_pending(),
+                "the issuer must be asked"
+            );
             drop(key);
             request.await;
         });

@@ -44,7 +44,10 @@ fn flood_does_not_starve_another_client() {
     .unwrap();
     key.open();
     let served_before = block_on(asking);
-    assert!(served_before < BOUND, "{served_before} requests of the flood came first");
+    assert!(
+        served_before < BOUND,
+        "{served_before} requests of the flood came first"
+    );
 }
 
 #[test]
@@ -62,7 +65,10 @@ fn flood_does_not_starve_a_foreign_caller() {
     assert!(poll_now(&mut request).is_pending());
     key.open();
     let served_before = block_on(request);
-    assert!(served_before < BOUND, "{served_before} requests of the flood came first");
+    assert!(
+        served_before < BOUND,
+        "{served_before} requests of the flood came first"
+    );
 }
 
 #[test]
@@ -83,7 +89,10 @@ fn foreign_flood_does_not_starve_a_client() {
     .unwrap();
     key.open();
     let served_before = block_on(asking);
-    assert!(served_before < BOUND, "{served_before} requests of the flood came first");
+    assert!(
+        served_before < BOUND,
+        "{served_before} requests of the flood came first"
+    );
 }
 
 #[test]
@@ -114,7 +123,10 @@ fn flood_does_not_starve_a_task() {
     .unwrap();
     key.open();
     let most = block_on(task).unwrap();
-    assert!(most < BOUND, "{most} requests were served between two polls of a task");
+    assert!(
+        most < BOUND,
+        "{most} requests were served between two polls of a task"
+    );
 }
 
 #[gossamer::test]
@@ -135,7 +147,10 @@ async fn continuations_that_go_on_for_ever_do_not_starve_a_task() {
     }
     let served = near.apply(|n| *n).await;
     is_over.set(true);
-    assert!(served < 1000 * BOUND, "{served} requests in 1000 rounds of a task");
+    assert!(
+        served < 1000 * BOUND,
+        "{served} requests in 1000 rounds of a task"
+    );
 }
 
 #[test]

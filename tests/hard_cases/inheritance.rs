@@ -30,11 +30,16 @@ fn value_comes_back_with_all_that_was_issued() {
         let log = match round % 3 {
             0 => runtime.block_on(trust.into_inner()).unwrap(),
             1 => block_on(trust.into_inner()).unwrap(),
-            _ => block_on(runtime.spawn_on(1, move || trust.into_inner())).unwrap().unwrap(),
+            _ => block_on(runtime.spawn_on(1, move || trust.into_inner()))
+                .unwrap()
+                .unwrap(),
         };
         for worker in 0..3 {
             let of_worker = log.iter().filter(|(w, _)| *w == worker).map(|(_, n)| *n);
-            assert!(of_worker.eq(0..200), "in the order of the worker that issued them");
+            assert!(
+                of_worker.eq(0..200),
+                "in the order of the worker that issued them"
+            );
         }
     }
 }
@@ -182,7 +187,11 @@ struct Node {
 #[gossamer::test]
 async fn cycle_that_is_weak_one_way_dies() {
     let drops = Drops::default();
-    let node = |parent| Node { parent, children: Vec::new(), _witness: drops.witness() };
+    let node = |parent| Node {
+        parent,
+        children: Vec::new(),
+        _witness: drops.witness(),
+    };
     let root = gossamer::trustee(1).entrust(node(WeakTrust::new()));
     for worker in [0, 1, 0, 1] {
         let child = gossamer::trustee(worker).entrust(node(root.downgrade()));

@@ -22,7 +22,14 @@ struct Tally {
 impl Tally {
     fn new() -> (Self, mpsc::Receiver<(usize, Option<usize>)>) {
         let (ends, end) = mpsc::channel();
-        (Self { seen: 0, is_entered: false, ends }, end)
+        (
+            Self {
+                seen: 0,
+                is_entered: false,
+                ends,
+            },
+            end,
+        )
     }
 
     fn count(&mut self) {
@@ -34,7 +41,7 @@ impl Drop for Tally {
     fn drop(&mut self) {
         assert!(!self.is_entered, "dropped under a closure");
         // The test may have ended by a panic of its own.
-        drop(self.ends.send((self.seen, gossamer::try_worker_id())));
+        let _ = self.ends.send((self.seen, gossamer::try_worker_id()));
     }
 }
 
@@ -133,7 +140,9 @@ fn inside_a_closure_on_its_own_property() {
             };
             drop(trust);
             match from {
-                Some(from) => block_on(runtime.spawn_on(from, move || async move { post() })).unwrap(),
+                Some(from) => {
+                    block_on(runtime.spawn_on(from, move || async move { post() })).unwrap()
+                }
                 None => post(),
             }
             drop(key);
@@ -185,7 +194,11 @@ fn racing_posts_of_several_workers() {
         for task in tasks {
             block_on(task).unwrap();
         }
-        assert_eq!(end.recv().unwrap(), (7 * posts, Some(round % 3)), "round {round}");
+        assert_eq!(
+            end.recv().unwrap(),
+            (7 * posts, Some(round % 3)),
+            "round {round}"
+        );
     }
 }
 
@@ -210,7 +223,10 @@ fn a_stuck_worker_delays_no_other_property() {
         let there = there.clone();
         block_on(runtime.spawn_on(2, move || there.apply_owned(|n| *n += 1))).unwrap();
     }
-    assert!(waits_end.try_recv().is_err(), "it waits for its last request");
+    assert!(
+        waits_end.try_recv().is_err(),
+        "it waits for its last request"
+    );
     key.open();
     assert_eq!(waits_end.recv().unwrap(), (1, Some(1)));
     block_on(stuck).unwrap();
@@ -231,9 +247,15 @@ fn chain_of_properties_that_hold_each_other() {
     }
     let runtime = runtime(2);
     let (end, ended) = mpsc::channel();
-    let mut head = runtime.entrust(Link { _next: None, end: Some(end) });
+    let mut head = runtime.entrust(Link {
+        _next: None,
+        end: Some(end),
+    });
     for n in 0..100_000 {
-        head = runtime.trustee(n / 1000 % 2).entrust(Link { _next: Some(head), end: None });
+        head = runtime.trustee(n / 1000 % 2).entrust(Link {
+            _next: Some(head),
+            end: None,
+        });
     }
     drop(head); // one death leads to the next, without recursion
     ended.recv().unwrap();

@@ -36,7 +36,10 @@ async fn first_come_first_served() {
         let mut waiting: Vec<BoxFuture<'_, u32>> = (2..60)
             .map(|n| match n % 3 {
                 0 => log.apply(move |log| (log.push(n), n).1).boxed(),
-                1 => log.try_apply(move |log| (log.push(n), n).1).map(Result::unwrap).boxed(),
+                1 => log
+                    .try_apply(move |log| (log.push(n), n).1)
+                    .map(Result::unwrap)
+                    .boxed(),
                 _ => log
                     .launch(async move |log: &mut Vec<u32>| {
                         gossamer::yield_now().await;
@@ -55,7 +58,11 @@ async fn first_come_first_served() {
         drop(open);
         assert_eq!(join_all(waiting).await, Vec::from_iter(2..60));
         holder.await;
-        assert_eq!(log.apply(|log| log.clone()).await, Vec::from_iter(0..60), "worker {worker}");
+        assert_eq!(
+            log.apply(|log| log.clone()).await,
+            Vec::from_iter(0..60),
+            "worker {worker}"
+        );
     }
 }
 
@@ -106,17 +113,30 @@ async fn panic_while_holding_passes_the_latch_on() {
             log.try_launch(async move |log: &mut Vec<u32>| {
                 log.push(n);
                 gossamer::yield_now().await;
-                if n % 2 == 0 { raise("while holding") } else { n }
+                if n % 2 == 0 {
+                    raise("while holding")
+                } else {
+                    n
+                }
             })
         };
         let apply = |n: u32| {
             log.try_apply(move |log| {
                 log.push(n);
-                if n % 2 == 0 { raise("while holding") } else { n }
+                if n % 2 == 0 {
+                    raise("while holding")
+                } else {
+                    n
+                }
             })
         };
-        let requests = (0..40)
-            .map(|n| if n % 4 < 2 { launch(n).boxed() } else { apply(n).boxed() });
+        let requests = (0..40).map(|n| {
+            if n % 4 < 2 {
+                launch(n).boxed()
+            } else {
+                apply(n).boxed()
+            }
+        });
         for (n, result) in (0..).zip(join_all(requests).await) {
             match result {
                 Ok(of) => assert_eq!((of, n % 2), (n, 1)),
@@ -126,7 +146,10 @@ async fn panic_while_holding_passes_the_latch_on() {
         }
         assert_eq!(log.apply(|log| log.clone()).await, Vec::from_iter(0..40));
         let resumed = log.launch(async |_: &mut Vec<u32>| -> () { raise("resumed") });
-        let payload = std::panic::AssertUnwindSafe(resumed).catch_unwind().await.unwrap_err();
+        let payload = std::panic::AssertUnwindSafe(resumed)
+            .catch_unwind()
+            .await
+            .unwrap_err();
         assert_eq!(payload.downcast_ref(), Some(&"resumed"));
     }
 }
@@ -161,15 +184,19 @@ fn shutdown_while_one_holds_and_others_wait() {
         assert!(matches!(waiting.join().unwrap(), Err(ApplyError::Closed)));
     }
     assert!(block_on(task).unwrap_err().is_cancelled());
-    assert!(matches!(block_on(latched.try_launch(async |_: &mut _| ())), Err(ApplyError::Closed)));
+    assert!(matches!(
+        block_on(latched.try_launch(async |_: &mut _| ())),
+        Err(ApplyError::Closed)
+    ));
     assert_eq!((value.seen(), held.seen()), (vec![Some(1)], vec![Some(1)]));
 }
 
 #[test]
 fn transfers_take_accounts_in_order() {
     let runtime = runtime(3);
-    let accounts: Vec<LatchTrust<i64>> =
-        (0..4).map(|n| runtime.trustee(n % 3).entrust_latched(1000)).collect();
+    let accounts: Vec<LatchTrust<i64>> = (0..4)
+        .map(|n| runtime.trustee(n % 3).entrust_latched(1000))
+        .collect();
     let tasks: Vec<_> = (0..12_usize)
         .map(|n| {
             let accounts = accounts.clone();
@@ -200,7 +227,9 @@ fn transfers_take_accounts_in_order() {
     for task in tasks {
         block_on(task).unwrap();
     }
-    let balances = accounts.iter().map(|account| block_on(account.apply(|balance| *balance)));
+    let balances = accounts
+        .iter()
+        .map(|account| block_on(account.apply(|balance| *balance)));
     assert_eq!(balances.sum::<i64>(), 4000);
 }
 
@@ -240,7 +269,9 @@ async fn trust_goes_while_an_apply_waits_in_line() {
     let (open, opens) = async_channel::bounded::<()>(1);
     let holding = latched.clone();
     let holder = gossamer::spawn(async move {
-        holding.launch(async move |_: &mut _| _ = opens.recv().await).await;
+        holding
+            .launch(async move |_: &mut _| _ = opens.recv().await)
+            .await;
     });
     some_turns().await;
     let waiting = gossamer::spawn(async move { latched.apply(|value| value.1 += 1).await });

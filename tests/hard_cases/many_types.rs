@@ -64,10 +64,14 @@ async fn mix(trust: &Trust<Vec<u64>>, seed: u64, count: u64) {
     let mut state = seed;
     let mut kinds = Vec::new();
     for _ in 0..count {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         kinds.push(state >> 60);
     }
-    let requests = (0..).zip(&kinds).map(|(serial, kind)| REQUESTS[*kind as usize](trust, serial));
+    let requests = (0..)
+        .zip(&kinds)
+        .map(|(serial, kind)| REQUESTS[*kind as usize](trust, serial));
     let results = join_all(requests).await;
     let expected: Vec<_> = kinds.iter().copied().zip(0..).collect();
     assert_eq!(results, expected, "seed {seed}");
@@ -92,7 +96,11 @@ async fn one_of_each_again_and_again() {
     let trust = gossamer::trustee(1).entrust(Vec::new());
     for round in 0..50 {
         let requests = (0..16).map(|n| REQUESTS[(n + round) % 16](&trust, n as u64));
-        let kinds: Vec<_> = join_all(requests).await.into_iter().map(|(kind, _)| kind).collect();
+        let kinds: Vec<_> = join_all(requests)
+            .await
+            .into_iter()
+            .map(|(kind, _)| kind)
+            .collect();
         let expected: Vec<_> = (0..16).map(|n| ((n + round) % 16) as u64).collect();
         assert_eq!(kinds, expected);
     }

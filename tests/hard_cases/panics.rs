@@ -7,12 +7,12 @@
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
+use futures::FutureExt;
 use futures::executor::block_on;
 use futures::future::join_all;
-use futures::FutureExt;
 use gossamer::{ApplyError, Builder, Trust};
 
-use crate::common::{Drops, poll_now, raise, reporting_runtime, runtime, some_turns};
+use crate::common::{Drops, hold, poll_now, raise, reporting_runtime, runtime, some_turns};
 
 fn panicked(result: Result<(), ApplyError>) -> String {
     match result {
@@ -22,7 +22,10 @@ fn panicked(result: Result<(), ApplyError>) -> String {
 }
 
 async fn panics_in_place_and_goes_on(trust: Trust<i32>) {
-    assert_eq!(panicked(trust.try_apply(|_| raise("as a value")).await), "as a value");
+    assert_eq!(
+        panicked(trust.try_apply(|_| raise("as a value")).await),
+        "as a value"
+    );
     let resumed = std::panic::AssertUnwindSafe(trust.apply(|n| -> () {
         *n += 1; // what it did before stays
         raise("resumed")
@@ -54,7 +57,11 @@ async fn in_some_of_a_batch() {
         let requests = (0..500_u32).map(|n| {
             far.try_apply(move |count| {
                 *count += 1;
-                if n % every == 0 { raise("one of many") } else { [n; 4] }
+                if n % every == 0 {
+                    raise("one of many")
+                } else {
+                    [n; 4]
+                }
             })
         });
         for (n, result) in (0_u32..).zip(join_all(requests).await) {
@@ -73,10 +80,16 @@ async fn payloads_come_through() {
     let far = gossamer::trustee(1).entrust(0);
     let drops = Drops::default();
     let witness = drops.witness();
-    let request = far.try_apply(move |_| -> () { std::panic::resume_unwind(Box::new((witness, 5))) });
-    let Err(ApplyError::Panicked(panic)) = request.await else { panic!("it panics") };
+    let request =
+        far.try_apply(move |_| -> () { std::panic::resume_unwind(Box::new((witness, 5))) });
+    let Err(ApplyError::Panicked(panic)) = request.await else {
+        panic!("it panics")
+    };
     assert_eq!(panic.message(), "a panic whose payload is no text");
-    let payload = panic.into_payload().downcast::<(crate::common::Witness, i32)>().unwrap();
+    let payload = panic
+        .into_payload()
+        .downcast::<(crate::common::Witness, i32)>()
+        .unwrap();
     assert_eq!((payload.1, drops.count()), (5, 0));
     drop(payload);
     assert_eq!(drops.count(), 1);
@@ -100,7 +113,11 @@ fn in_posts_and_apply_then() {
         // Told by the worker that had issued it, in order.
         assert_eq!(reports.recv().unwrap(), (0, "in post".into()));
         assert_eq!(reports.recv().unwrap(), (0, "in apply_then".into()));
-        assert_eq!(drops.seen(), [Some(0)], "its `then` is dropped unrun, where it was");
+        assert_eq!(
+            drops.seen(),
+            [Some(0)],
+            "its `then` is dropped unrun, where it was"
+        );
         trust.post(|_| raise("foreign"));
         assert_eq!(reports.recv().unwrap(), (worker, "foreign".into()));
         assert_eq!(block_on(trust.apply(|n| *n)), 1);
@@ -114,7 +131,14 @@ fn in_a_then() {
         let trust = runtime.trustee(worker).entrust(0);
         runtime.block_on(async move {
             for n in 0..100 {
-                trust.apply_then(|_| (), move |()| if n % 10 == 0 { raise("in then") });
+                trust.apply_then(
+                    |_| (),
+                    move |()| {
+                        if n % 10 == 0 {
+                            raise("in then")
+                        }
+                    },
+                );
             }
             trust.apply(|_| ()).await;
         });
@@ -142,16 +166,25 @@ fn in_a_waker() {
     let (there, there_waker) = (far.clone(), waker.clone());
     runtime.block_on(async move {
         let mut request = there.apply(|n| *n += 1);
-        assert!(request.poll_unpin(&mut Context::from_waker(&there_waker)).is_pending());
+        assert!(
+            request
+                .poll_unpin(&mut Context::from_waker(&there_waker))
+                .is_pending()
+        );
         let after = (0..200).map(|_| there.apply(|n| *n += 1)); // in the same batch
         join_all(after).await;
-        assert!(poll_now(&mut request).is_ready(), "its result is there all the same");
+        assert!(
+            poll_now(&mut request).is_ready(),
+            "its result is there all the same"
+        );
     });
     assert_eq!(reports.recv().unwrap(), (0, "in a waker".into()));
     // The waker of a foreign caller is woken on the trustee.
+    let key = block_on(hold(far.trustee()));
     let mut request = far.apply(|n| *n += 1);
     let polled = request.poll_unpin(&mut Context::from_waker(&waker));
     assert!(polled.is_pending());
+    key.open();
     assert_eq!(reports.recv().unwrap(), (1, "in a waker".into()));
     assert_eq!(block_on(far.apply(|n| *n)), 202);
 }
@@ -159,7 +192,10 @@ fn in_a_waker() {
 #[test]
 fn in_the_panic_hook() {
     let builder = Builder::new().workers(2).stall_after(None);
-    let runtime = builder.panic_hook(|_| raise("in the hook")).build().unwrap();
+    let runtime = builder
+        .panic_hook(|_| raise("in the hook"))
+        .build()
+        .unwrap();
     for worker in [0, 1] {
         let trust = runtime.trustee(worker).entrust(0);
         trust.post(|_| raise("foreign post"));
@@ -177,7 +213,10 @@ async fn with_poisoning() {
     for worker in [0, 1] {
         let trust = gossamer::trustee(worker).entrust(0).with_poisoning();
         assert_eq!(trust.apply(|n| std::mem::replace(n, 1)).await, 0);
-        assert_eq!(panicked(trust.try_apply(|_| raise("half done")).await), "half done");
+        assert_eq!(
+            panicked(trust.try_apply(|_| raise("half done")).await),
+            "half done"
+        );
         let drops = Drops::default();
         let witness = drops.witness();
         let refused = trust.try_apply(move |_| drop(witness)).await;
@@ -186,7 +225,15 @@ async fn with_poisoning() {
         // Who does not ask for values gets a panic that says why.
         let task = gossamer::spawn(trust.clone().apply_owned(|n| *n));
         let error = task.await.unwrap_err();
-        assert!(error.to_string().contains("poisoned"), "worker {worker}: {error}");
+        assert!(
+            error.to_string().contains("poisoned"),
+            "worker {worker}: {error}"
+        );
+        let again = trust.clone().with_poisoning(); // asks for what it has, and cures nothing
+        assert!(matches!(
+            again.try_apply(|n| *n).await,
+            Err(ApplyError::Poisoned)
+        ));
         drop(trust);
         some_turns().await;
     }

@@ -77,7 +77,9 @@ fn of_a_capture() {
             let outcome = trust.try_apply(move |_| {
                 let _bomb = bomb;
             });
-            assert!(matches!(outcome.await, Err(ApplyError::Panicked(p)) if p.message() == "capture"));
+            assert!(
+                matches!(outcome.await, Err(ApplyError::Panicked(p)) if p.message() == "capture")
+            );
             let bomb = Bomb("capture of a post");
             trust.post(move |_| drop(bomb));
             trust.apply(|_| ()).await;
@@ -85,7 +87,10 @@ fn of_a_capture() {
         runtime.block_on(apply(trust.clone()));
         assert_eq!(reports.recv().unwrap(), (0, "capture of a post".into()));
         block_on(apply(trust));
-        assert_eq!(reports.recv().unwrap(), (worker, "capture of a post".into()));
+        assert_eq!(
+            reports.recv().unwrap(),
+            (worker, "capture of a post".into())
+        );
     }
     all_is_well(&runtime);
 }
@@ -140,7 +145,9 @@ fn raise_a_bomb() {
             }
         }
     }
-    std::panic::resume_unwind(Box::new(Double(Bomb("never dropped, as its owner panics first"))));
+    std::panic::resume_unwind(Box::new(Double(Bomb(
+        "never dropped, as its owner panics first",
+    ))));
 }
 
 #[test]
@@ -201,6 +208,9 @@ fn of_a_task_and_of_what_a_gone_runtime_refuses() {
     let refused = std::panic::AssertUnwindSafe(|| trust.post(move |_| drop(bomb)));
     let payload = std::panic::catch_unwind(refused).unwrap_err();
     assert_eq!(payload.downcast_ref(), Some(&"refused"));
-    assert!(matches!(block_on(trust.try_apply(|_| ())), Err(ApplyError::Closed)));
+    assert!(matches!(
+        block_on(trust.try_apply(|_| ())),
+        Err(ApplyError::Closed)
+    ));
     drop(reports);
 }

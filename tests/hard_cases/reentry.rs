@@ -5,16 +5,16 @@
 //! the same worker, or elsewhere: inline it would make a second `&mut T`. Wakers, drops and
 //! continuations are foreign code in other places of the runtime, and come back in as well.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
-use std::future::Future;
-use std::pin::Pin;
 
 use futures::executor::block_on;
 use gossamer::{Runtime, Trust};
 
-use crate::common::{poll_now, runtime};
+use crate::common::{hold, poll_now, runtime};
 
 /// A property that notices when two requests have it at once.
 #[derive(Default)]
@@ -119,9 +119,12 @@ async fn posts_and_thens_from_inside_a_closure() {
     near.apply(move |e| {
         e.enter(|| {
             own.post(|e| e.enter(|| ()));
-            own.apply_then(|e| e.enter(|| ()), move |()| {
-                then_seen.fetch_add(1, Ordering::Relaxed);
-            });
+            own.apply_then(
+                |e| e.enter(|| ()),
+                move |()| {
+                    then_seen.fetch_add(1, Ordering::Relaxed);
+                },
+            );
             assert_eq!(seen.load(Ordering::Relaxed), 0);
         })
     })
@@ -140,7 +143,10 @@ async fn request_behind_a_nested_one_keeps_its_place() {
     })
     .await;
     near.apply(|log| log.push("later")).await; // must not overtake by running in place
-    assert_eq!(near.apply(|log| log.clone()).await, ["outer", "nested", "later"]);
+    assert_eq!(
+        near.apply(|log| log.clone()).await,
+        ["outer", "nested", "later"]
+    );
 }
 
 #[test]
@@ -212,7 +218,10 @@ async fn waker_that_delegates_drops_trusts_and_polls() {
             gossamer::yield_now().await;
         }
         assert!(poll_now(&mut request).is_ready());
-        assert_eq!(log.apply(|log| log.clone()).await, ["first", "second", "post", "apply"]);
+        assert_eq!(
+            log.apply(|log| log.clone()).await,
+            ["first", "second", "post", "apply"]
+        );
         assert!(weak.upgrade().is_none());
         assert_eq!(near.apply(|n| *n).await, 1);
         assert_eq!(woken.load(Ordering::Relaxed), 1);
@@ -226,11 +235,20 @@ fn waker_of_a_foreign_caller_delegates_on_the_trustee() {
     let (in_waker, (done, is_done)) = (log.clone(), std::sync::mpsc::channel());
     let waker = Foreign::waker(move || {
         let mut request = in_waker.apply(|e| e.enter(|| ()));
-        assert!(poll_now(&mut request).is_pending(), "it is woken inside delegated code");
+        assert!(
+            poll_now(&mut request).is_pending(),
+            "it is woken inside delegated code"
+        );
         done.send(()).unwrap();
     });
+    let key = block_on(hold(runtime.trustee(0)));
     let mut request = log.apply(|e| e.enter(|| ()));
-    assert!(Pin::new(&mut request).poll(&mut Context::from_waker(&waker)).is_pending());
+    assert!(
+        Pin::new(&mut request)
+            .poll(&mut Context::from_waker(&waker))
+            .is_pending()
+    );
+    key.open();
     is_done.recv().unwrap();
     block_on(request);
     assert_eq!(entries(&runtime, 0, &log), 3);

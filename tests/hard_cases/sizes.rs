@@ -12,7 +12,11 @@ use crate::common::{Drops, Witness, runtime};
 
 /// Bytes that differ from their neighbours and from those of the next salt.
 fn pattern<const BYTES: usize>(salt: u8) -> [u8; BYTES] {
-    std::array::from_fn(|index| (index as u8).wrapping_mul(31).wrapping_add(salt))
+    std::array::from_fn(|index| pattern_at(index, salt))
+}
+
+fn pattern_at(index: usize, salt: u8) -> u8 {
+    (index as u8).wrapping_mul(31).wrapping_add(salt)
 }
 
 /// Sends so many bytes there and gets so many back, in every way there is.
@@ -24,7 +28,11 @@ async fn round_trip<const THERE: usize, const BACK: usize>(trust: &Trust<u64>) {
             assert_eq!(there, pattern::<THERE>(salt));
             pattern::<BACK>(!salt)
         });
-        assert_eq!(request.await, pattern::<BACK>(!salt), "{THERE} there, {BACK} back");
+        assert_eq!(
+            request.await,
+            pattern::<BACK>(!salt),
+            "{THERE} there, {BACK} back"
+        );
         trust.post(move |n| {
             *n += 1;
             assert_eq!(there, pattern::<THERE>(salt));
@@ -32,7 +40,10 @@ async fn round_trip<const THERE: usize, const BACK: usize>(trust: &Trust<u64>) {
         // Queued behind the post, also on its own worker.
         let request = trust.try_apply(move |n| {
             *n += 1;
-            (there[..] == pattern::<THERE>(salt)[..], pattern::<BACK>(!salt))
+            (
+                there[..] == pattern::<THERE>(salt)[..],
+                pattern::<BACK>(!salt),
+            )
         });
         assert_eq!(request.await.unwrap(), (true, pattern::<BACK>(!salt)));
     }
@@ -49,7 +60,10 @@ async fn continuation<const BYTES: usize>(trust: &Trust<u64>) {
                 pattern::<BYTES>(!salt)
             },
             move |result| {
-                assert_eq!((held, result), (pattern::<BYTES>(salt), pattern::<BYTES>(!salt)));
+                assert_eq!(
+                    (held, result),
+                    (pattern::<BYTES>(salt), pattern::<BYTES>(!salt))
+                );
                 seen.set(seen.get() + 1);
             },
         );
@@ -64,10 +78,11 @@ macro_rules! at_each_size {
         at_each_size!($call, $trust,
             0 1 7 8 9 15 16 23 24 25 31 32 33 503 504 505 511 512 513
             959 960 967 968 969 975 976 977 983 984 985 991 992 993 1007 1008 1009 1015 1016 1017
-            1023 1024 1025 2048 65536)
+            1023 1024 1025 2048 8192)
     };
     ($call:ident, $trust:expr, $($size:literal)+) => {
-        { $($call::<$size>($trust).await;)+ }
+        // Boxed, as in a debug build each would have its room in the caller's future.
+        { $(Box::pin($call::<$size>($trust)).await;)+ }
     };
 }
 
@@ -109,6 +124,41 @@ async fn continuations_and_their_results() {
     for worker in [0, 1] {
         let trust = &gossamer::trustee(worker).entrust(0);
         at_each_size!(continuation, trust);
+    }
+}
+
+/// Only one way at a time: a debug build keeps some twenty copies on the worker's stack.
+async fn far_larger(trust: &Trust<u64>) {
+    const BYTES: usize = 65536;
+    for salt in 0..5 {
+        let there = pattern::<BYTES>(salt);
+        let is_same = trust.apply(move |n| {
+            *n += 1;
+            (0..BYTES).all(|index| there[index] == pattern_at(index, salt))
+        });
+        assert!(is_same.await);
+    }
+}
+
+async fn far_larger_back(trust: &Trust<u64>) {
+    const BYTES: usize = 65536;
+    for salt in 0..5 {
+        let back = trust.apply(move |n| {
+            *n += 1;
+            pattern::<BYTES>(salt)
+        });
+        let back = back.await;
+        assert!((0..BYTES).all(|index| back[index] == pattern_at(index, salt)));
+    }
+}
+
+#[gossamer::test]
+async fn far_larger_than_a_slot() {
+    for worker in [0, 1] {
+        let trust = gossamer::trustee(worker).entrust(0);
+        Box::pin(far_larger(&trust)).await;
+        Box::pin(far_larger_back(&trust)).await;
+        assert_eq!(trust.apply(|n| *n).await, 10);
     }
 }
 
@@ -155,17 +205,17 @@ aligned!(Aligned4096, 4096);
 #[gossamer::test]
 async fn alignments_above_a_word() {
     for worker in [0, 1] {
-        Aligned64::<0>::round_trip(worker).await;
-        Aligned64::<64>::round_trip(worker).await;
-        Aligned64::<896>::round_trip(worker).await;
-        Aligned64::<960>::round_trip(worker).await;
-        Aligned64::<1024>::round_trip(worker).await;
-        Aligned128::<0>::round_trip(worker).await;
-        Aligned128::<1>::round_trip(worker).await;
-        Aligned128::<896>::round_trip(worker).await;
-        Aligned128::<1024>::round_trip(worker).await;
-        Aligned128::<65536>::round_trip(worker).await;
-        Aligned4096::<1>::round_trip(worker).await;
+        Box::pin(Aligned64::<0>::round_trip(worker)).await;
+        Box::pin(Aligned64::<64>::round_trip(worker)).await;
+        Box::pin(Aligned64::<896>::round_trip(worker)).await;
+        Box::pin(Aligned64::<960>::round_trip(worker)).await;
+        Box::pin(Aligned64::<1024>::round_trip(worker)).await;
+        Box::pin(Aligned128::<0>::round_trip(worker)).await;
+        Box::pin(Aligned128::<1>::round_trip(worker)).await;
+        Box::pin(Aligned128::<896>::round_trip(worker)).await;
+        Box::pin(Aligned128::<1024>::round_trip(worker)).await;
+        Box::pin(Aligned128::<8192>::round_trip(worker)).await;
+        Box::pin(Aligned4096::<1>::round_trip(worker)).await;
     }
 }
 
@@ -205,6 +255,7 @@ async fn counted<const BYTES: usize>(trust: &Trust<u64>) {
         let capture: (Witness, [u8; BYTES]) = (captures.witness(), pattern(salt));
         let made = results.clone();
         let request = trust.apply(move |_| {
+            let capture = capture; // the whole of it
             assert_eq!(capture.1, pattern(salt));
             (made.witness(), capture.1)
         });
@@ -223,6 +274,6 @@ async fn counted<const BYTES: usize>(trust: &Trust<u64>) {
 async fn each_capture_and_result_is_dropped_once() {
     for worker in [0, 1] {
         let trust = &gossamer::trustee(worker).entrust(0);
-        at_each_size!(counted, trust, 0 8 16 17 952 953 960 961 968 969 984 985 1016 1024 65536);
+        at_each_size!(counted, trust, 0 8 16 17 952 953 960 961 968 969 984 985 1016 1024 8192);
     }
 }

@@ -98,7 +98,11 @@ async fn abort_in_the_middle_of_a_delegation() {
     gossamer::yield_now().await; // it issues its request
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());
-    assert_eq!(far.apply(|n| *n).await, 1, "what was issued runs exactly once");
+    assert_eq!(
+        far.apply(|n| *n).await,
+        1,
+        "what was issued runs exactly once"
+    );
     assert_eq!(drops.seen(), [Some(0)]);
 }
 

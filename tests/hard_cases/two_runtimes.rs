@@ -63,19 +63,27 @@ fn of_which_one_goes_while_the_other_waits() {
         for task in tasks {
             assert!(matches!(block_on(task).unwrap(), ApplyError::Closed));
         }
-        assert_eq!(waiting.block_on(async { gossamer::entrust(7).apply(|n| *n).await }), 7);
+        assert_eq!(
+            waiting.block_on(async { gossamer::entrust(7).apply(|n| *n).await }),
+            7
+        );
     }
 }
 
 #[test]
 fn whose_properties_hold_trusts_of_the_other() {
-    struct Holder(#[expect(dead_code, reason = "held")] Option<Trust<Holder>>, #[expect(dead_code, reason = "held")] Witness);
+    struct Holder(
+        #[expect(dead_code, reason = "held")] Option<Trust<Holder>>,
+        #[expect(dead_code, reason = "held")] Witness,
+    );
     for is_first in [false, true] {
         let (one, other) = (runtime(2), runtime(2));
         let drops = Drops::default();
         let held = other.trustee(1).entrust(Holder(None, drops.witness()));
         let back = one.trustee(1).entrust(Holder(Some(held), drops.witness()));
-        let kept = other.trustee(1).entrust(Holder(Some(back), drops.witness()));
+        let kept = other
+            .trustee(1)
+            .entrust(Holder(Some(back), drops.witness()));
         let (first, second) = if is_first { (one, other) } else { (other, one) };
         drop(first);
         drop(kept);
@@ -106,7 +114,12 @@ fn continuation_on_a_worker_of_the_other_is_refused() {
     let trust = other.entrust(0);
     let task = one.spawn_on(0, move || async move { trust.apply_then(|_| (), |()| ()) });
     let error = block_on(task).unwrap_err();
-    assert!(error.to_string().contains("not on a worker of the trust's runtime"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("not on a worker of the trust's runtime"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -50,7 +50,10 @@ impl World {
 
     /// Actors with one shared property in every hand, and one of their own each.
     pub(crate) fn actors(self: &Arc<Self>) -> [Actor; ACTORS] {
-        let entrust = |worker| Held::entrust(&self.log, self.trustees[worker], Testament::default());
+        let entrust = |worker| {
+            let held = Held::entrust(&self.log, self.trustees[worker], Testament::default());
+            held.expect("an open runtime refuses nothing")
+        };
         let shared = entrust(0);
         std::array::from_fn(|index| Actor {
             index,
@@ -101,7 +104,7 @@ impl Actor {
                 let post = posts_at_end.then(|| work::testament(self)).flatten();
                 let testament = Testament { post, explodes };
                 let trustee = self.world.trustees[trustee];
-                self.trusts.push(Held::entrust(&self.world.log, trustee, testament));
+                self.trusts.extend(Held::entrust(&self.world.log, trustee, testament));
             }
             Op::Delegate { trust, call, shape, work, polls } => {
                 let Some(flight) = work::flight(self, trust, call, shape, work) else { return };
@@ -250,7 +253,7 @@ impl Actor {
                 let held = self.trusts.remove(index);
                 match *op {
                     Op::MoveTrust { to, .. } => self.world.send(to, Parcel::Trust(held)),
-                    Op::ForgetTrust { .. } => std::mem::forget(held),
+                    Op::ForgetTrust { .. } => self.world.log.forget(held),
                     _ => drop(held),
                 }
             }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 
 use futures::FutureExt;
-use gossamer::{ApplyError, Runtime, Trust};
+use gossamer::{Runtime, Trust};
 
 use crate::actor::{Actor, World};
 use crate::coverage::{Situation, reached};
@@ -16,7 +16,7 @@ use crate::driver::{Command, Driver, Reply};
 use crate::judge::{Phase, judge};
 use crate::log::{Log, OUTSIDER, WORKERS};
 use crate::program::{Farewell, Program};
-use crate::theatre::{self, PATIENCE, Shutdown};
+use crate::scene::{self, PATIENCE, Shutdown};
 
 pub(crate) struct Conductor {
     program: Arc<Program>,
@@ -48,9 +48,9 @@ pub(crate) fn run(program: &Program, label: &str) -> Result<(), String> {
 
 impl Conductor {
     fn new(program: Program, log: Arc<Log>) -> Self {
-        let runtime = theatre::runtime(&program, &log);
+        let runtime = scene::runtime(&program, &log);
         let probe = runtime.trustee(0).entrust(());
-        let world = theatre::world(&runtime, &log, true);
+        let world = scene::world(&runtime, &log, true);
         let program = Arc::new(program);
         let [zero, one, two, outsider] = world.actors();
         outsider.enter();
@@ -128,7 +128,7 @@ impl Conductor {
         shutdown.wait(&self.log, &self.program);
         self.outsider.outlive();
         self.world.empty();
-        judged.and_then(|()| theatre::judge_at_the_end(&self.log))
+        judged.and_then(|()| scene::judge_at_the_end(&self.log))
     }
 
     /// Lets all go of everything, and waits until nothing moves any more.
@@ -170,7 +170,7 @@ impl Conductor {
         match line.replies.recv_timeout(PATIENCE) {
             Ok(reply) => return Some(reply),
             Err(RecvTimeoutError::Timeout) => {
-                theatre::hang(&format!("worker {worker}"), &self.log, &self.program)
+                scene::hang(&format!("worker {worker}"), &self.log, &self.program)
             }
             Err(RecvTimeoutError::Disconnected) => self.drivers[worker] = None,
         }

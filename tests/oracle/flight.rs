@@ -23,8 +23,8 @@ pub(crate) struct Flight {
     request: Arc<Request>,
     stage: Stage,
     future: Option<Awaited>,
-    /// The waker of the last poll, and whether that was behind a channel.
-    waker: Option<(Waker, bool)>,
+    /// Who is woken since the last poll.
+    listener: Option<Arc<Listener>>,
 }
 
 /// What a delegation ends in.
@@ -69,7 +69,7 @@ impl Flight {
                 }
             }),
         };
-        Self { request, stage: Stage::Unpolled, future: Some(future), waker: None }
+        Self { request, stage: Stage::Unpolled, future: Some(future), listener: None }
     }
 
     pub(crate) fn request(&self) -> &Arc<Request> {
@@ -82,21 +82,29 @@ impl Flight {
 
     /// Polls it, with another waker than before if it `is_fresh`, which also wakes `outer`.
     pub(crate) fn poll(&mut self, is_fresh: bool, outer: Option<&Waker>) -> Poll<Landing> {
-        let actor = self.request.property.log.actor().expect("actors poll");
+        let log = Arc::clone(&self.request.property.log);
+        let actor = log.actor().expect("actors poll");
         let is_first = self.depart(actor);
-        let waker = self.waker(is_fresh || outer.is_some(), outer);
+        // The issuer wakes whoever polled last, and not before the result is there.
+        let is_due = self.listener.as_ref().is_none_or(|last| last.is_mailed() || last.is_woken());
+        let waker = Waker::from(self.listener(is_fresh || outer.is_some(), outer));
         let future = self.future.as_mut().expect("present until it has landed");
         let mut context = Context::from_waker(&waker);
-        let poll = || catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context)));
+        let mut poll = || catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context)));
         let polled = if is_first { self.request.issue(poll) } else { poll() };
         let outcome = match polled {
             Ok(poll) => ready!(poll),
             Err(payload) if self.has_value() && payload.is::<Bang>() => Ok(None),
+            // What is refused is dropped in the hands of whoever polls.
+            Err(payload) if self.is_refused() && payload.is::<Bang>() => Err(Failure::Closed),
             Err(payload) => Err(Failure::of(payload)),
         };
-        self.stage = Stage::Landed;
         // Owned by the program now, so its panics are its own.
         drop(catch_unwind(AssertUnwindSafe(|| drop(self.future.take()))));
+        if !is_due && matches!(self.stage, Stage::Issued(_)) {
+            log.fault(format_args!("{} was ready, and nobody was woken", self.request.number));
+        }
+        self.stage = Stage::Landed;
         let landing = self.land(outcome);
         if is_first && !matches!(landing, Landing::Closed) {
             reached(Situation::Inline);
@@ -116,7 +124,8 @@ impl Flight {
         if self.stage == Stage::Unpolled {
             self.request.leak();
         }
-        std::mem::forget(self.future.take());
+        let future = self.future.take();
+        self.request.property.log.forget(future);
     }
 
     /// Moves the stage on by a poll of `actor`; true if that issues the request.
@@ -140,20 +149,22 @@ impl Flight {
         true
     }
 
-    fn waker(&mut self, is_fresh: bool, outer: Option<&Waker>) -> Waker {
+    /// The listener of the last poll, or another one.
+    fn listener(&mut self, is_fresh: bool, outer: Option<&Waker>) -> Arc<Listener> {
         let is_mailed = self.stage == Stage::Mailed;
-        match &self.waker {
-            Some((waker, was_mailed)) if *was_mailed == is_mailed && !is_fresh => waker.clone(),
-            _ => {
-                let waker = Listener::waker(&self.request, is_mailed, outer.cloned());
-                self.waker = Some((waker.clone(), is_mailed));
-                waker
-            }
-        }
+        let last = self.listener.take().filter(|last| !is_fresh && last.is_mailed() == is_mailed);
+        let listener =
+            last.unwrap_or_else(|| Listener::new(&self.request, is_mailed, outer.cloned()));
+        self.listener = Some(Arc::clone(&listener));
+        listener
     }
 
     fn has_value(&self) -> bool {
         matches!(self.request.life().end, End::Value { .. })
+    }
+
+    fn is_refused(&self) -> bool {
+        self.request.property.log.has_begun() && self.request.life().runs == 0
     }
 
     fn land(&self, outcome: Outcome) -> Landing {

@@ -9,6 +9,7 @@ use crate::coverage::{Situation, reached};
 use crate::log::Log;
 use crate::property::Property;
 use crate::register::{Register, Testament};
+use crate::request::Bang;
 use crate::thread::Thread;
 
 /// A trust. The log's count goes down before the trust is dropped, and up before it is cloned,
@@ -27,20 +28,26 @@ pub(crate) struct Weak {
 }
 
 impl Held {
-    /// Entrusts a fresh register.
-    pub(crate) fn entrust(log: &Arc<Log>, trustee: Trustee, testament: Testament) -> Self {
+    /// Entrusts a fresh register. A runtime that has shut down refuses it, in which case its drop
+    /// is the caller's, and so are the panics of that: then there is no trust.
+    pub(crate) fn entrust(log: &Arc<Log>, trustee: Trustee, testament: Testament) -> Option<Self> {
         let property = Property::new(log, trustee.worker());
         let register = Register::new(&property, testament);
         let entrusted = catch_unwind(AssertUnwindSafe(|| trustee.entrust(register)));
-        if log.has_begun() {
-            // Perhaps it was dropped at once.
+        let may_refuse = log.has_begun();
+        if may_refuse {
             property.life().other_owner = Some(Thread::current());
         }
-        let Ok(trust) = entrusted else {
-            log.fault("the drop of a value panicked out of `entrust`");
-            unreachable!("there is no trust to go on with");
-        };
-        Self::of(trust, property)
+        match entrusted {
+            Ok(trust) => Some(Self::of(trust, property)),
+            Err(payload) => {
+                if !may_refuse || !payload.is::<Bang>() {
+                    log.fault("`entrust` panicked");
+                }
+                property.life().trusts = 0;
+                None
+            }
+        }
     }
 
     /// A trust that the log counts already.

@@ -143,7 +143,7 @@ impl Act {
                 None
             }
             Self::Entrust(trustee) => {
-                Some(Held::entrust(&request.property.log, trustee, Testament::default()))
+                Held::entrust(&request.property.log, trustee, Testament::default())
             }
         }
     }

@@ -18,8 +18,10 @@ use crate::thread::Thread;
 pub(crate) enum Phase {
     /// All actors have let go of everything, and the runtime is open.
     Quiet,
-    /// The runtime has shut down.
+    /// The runtime has shut down, and all that the program had is dropped but what it forgot.
     Over,
+    /// That is dropped as well.
+    Gone,
 }
 
 type Verdict = Result<(), String>;
@@ -28,6 +30,9 @@ type Verdict = Result<(), String>;
 pub(crate) fn judge(log: &Log, phase: Phase) -> Verdict {
     if let Some(fault) = log.faults().into_iter().next() {
         return Err(fault);
+    }
+    if phase == Phase::Gone {
+        return log.requests().iter().try_for_each(|request| judge_remains(request));
     }
     for request in log.requests().iter() {
         let judged = Case::new(request, phase).judge();
@@ -128,8 +133,7 @@ impl<'a> Case<'a> {
         let drops = life.drops(part);
         ensure((drops.made == 1) == has_ended, "made another number of results than one")?;
         ensure(life.reports == 0, "its panic was reported")?;
-        let has_product = |life: &Life| self.ends_as_it_should(life);
-        has_product(life)?;
+        self.judge_landing(life)?;
         let is_over = self.phase == Phase::Over;
         if let End::Open | End::Forgotten { stage: Stage::Mailed } = life.end {
             return ensure(drops.dropped <= drops.made, "dropped too often");
@@ -154,7 +158,7 @@ impl<'a> Case<'a> {
     }
 
     /// Whoever awaited it got what it ended in.
-    fn ends_as_it_should(&self, life: &Life) -> Verdict {
+    fn judge_landing(&self, life: &Life) -> Verdict {
         let returns = matches!(self.request.ending, Ending::Returns { .. });
         match life.end {
             End::Value { .. } => ensure(returns && life.runs == 1, "a value out of nothing"),
@@ -187,6 +191,16 @@ impl<'a> Case<'a> {
         let reports = u32::from(throws && life.runs == 1);
         ensure(life.reports == reports, "reported another number of times than it should")
     }
+}
+
+/// Nothing is left of it.
+fn judge_remains(request: &Request) -> Verdict {
+    let parts = [Part::Capture, Part::Result, Part::Payload, Part::Then, Part::Waker];
+    let is_gone = parts.iter().all(|part| {
+        let drops = request.life().drops(*part);
+        drops.made == drops.dropped
+    });
+    ensure(is_gone, "leaked").map_err(|what| format!("{what}\n{}", describe(request)))
 }
 
 fn judge_property(property: &Arc<Property>, phase: Phase) -> Verdict {

@@ -1,6 +1,7 @@
 //! The wakers of programs: they tell the log when, where and how often they are woken and dropped.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 
 use crate::request::{Part, Request, Token};
@@ -10,12 +11,21 @@ pub(crate) struct Listener {
     /// Woken by a channel, and not by the issuer.
     is_mailed: bool,
     outer: Option<Waker>,
+    is_woken: AtomicBool,
 }
 
 impl Listener {
-    pub(crate) fn waker(request: &Arc<Request>, is_mailed: bool, outer: Option<Waker>) -> Waker {
+    pub(crate) fn new(request: &Arc<Request>, is_mailed: bool, outer: Option<Waker>) -> Arc<Self> {
         let token = Token::new(request, Part::Waker, false);
-        Waker::from(Arc::new(Self { token, is_mailed, outer }))
+        Arc::new(Self { token, is_mailed, outer, is_woken: AtomicBool::new(false) })
+    }
+
+    pub(crate) fn is_mailed(&self) -> bool {
+        self.is_mailed
+    }
+
+    pub(crate) fn is_woken(&self) -> bool {
+        self.is_woken.load(Ordering::Acquire)
     }
 }
 
@@ -25,6 +35,7 @@ impl Wake for Listener {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
+        self.is_woken.store(true, Ordering::Release);
         if !self.is_mailed {
             self.token.request().complete();
         }

@@ -5,6 +5,7 @@
 
 use std::fmt::Display;
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -31,6 +32,8 @@ pub(crate) struct Log {
     requests: Mutex<Vec<Arc<Request>>>,
     properties: Mutex<Vec<Arc<Property>>>,
     faults: Mutex<Vec<String>>,
+    /// What programs have forgotten; it lies here until the runtime has gone.
+    forgotten: Mutex<Vec<Box<dyn Send>>>,
 }
 
 /// By issuer and trustee; each is written by one thread at a time.
@@ -56,6 +59,7 @@ impl Log {
             requests: Mutex::default(),
             properties: Mutex::default(),
             faults: Mutex::default(),
+            forgotten: Mutex::default(),
         })
     }
 
@@ -141,7 +145,22 @@ impl Log {
         lock(&self.properties)
     }
 
-    /// Forgets what refers back to it.
+    /// Keeps something from being dropped, as `mem::forget` would, but not for ever: a trust that
+    /// is leaked would keep the memory of its runtime, of which there are many here.
+    pub(crate) fn forget(&self, thing: impl Send + 'static) {
+        lock(&self.forgotten).push(Box::new(thing));
+    }
+
+    /// Drops what was forgotten.
+    pub(crate) fn remember(&self) {
+        let forgotten = std::mem::take(&mut *lock(&self.forgotten));
+        for thing in forgotten {
+            // Some of it panics, as it was told to.
+            drop(catch_unwind(AssertUnwindSafe(|| drop(thing))));
+        }
+    }
+
+    /// Lets go of what refers back to it.
     pub(crate) fn clear(&self) {
         let requests = std::mem::take(&mut *self.requests());
         let properties = std::mem::take(&mut *self.properties());

@@ -113,6 +113,13 @@ pub(crate) enum Follow {
     Poll { trust: Pick },
 }
 
+impl Program {
+    /// Whether its actors let go of everything before the shutdown begins.
+    pub(crate) fn may_fall_quiet(&self) -> bool {
+        self.farewell != Farewell::Abrupt && self.shutdown_at.is_none()
+    }
+}
+
 /// Random programs.
 pub(crate) fn programs() -> impl Strategy<Value = Program> {
     let farewell = prop_oneof![
@@ -123,7 +130,10 @@ pub(crate) fn programs() -> impl Strategy<Value = Program> {
     let budget = prop_oneof![Just(128_u32), Just(3), Just(0)];
     let steps = vec(step(), STEPS_MIN..=STEPS_MAX);
     (steps, option::weighted(0.2, 0..STEPS_MAX), farewell, budget).prop_map(
-        |(steps, shutdown_at, farewell, budget)| Program { steps, shutdown_at, farewell, budget },
+        |(steps, shutdown_at, farewell, budget)| {
+            let shutdown_at = shutdown_at.filter(|at| *at < steps.len());
+            Program { steps, shutdown_at, farewell, budget }
+        },
     )
 }
 
@@ -138,7 +148,7 @@ fn op() -> impl Strategy<Value = Op> {
         18 => trusts(),
         44 => flights(),
         16 => eager(),
-        10 => rest(),
+        16 => rest(),
     ]
 }
 
@@ -196,11 +206,11 @@ fn eager() -> impl Strategy<Value = Op> {
 
 fn rest() -> impl Strategy<Value = Op> {
     prop_oneof![
-        2 => pick().prop_map(|trust| Op::Downgrade { trust }),
-        3 => pick().prop_map(|weak| Op::Upgrade { weak }),
+        3 => pick().prop_map(|trust| Op::Downgrade { trust }),
+        4 => pick().prop_map(|weak| Op::Upgrade { weak }),
         1 => pick().prop_map(|weak| Op::DropWeak { weak }),
-        3 => (pick(), weighted(0.7)).prop_map(|(trust, polls)| Op::IntoInner { trust, polls }),
-        2 => pick().prop_map(|taking| Op::PollTaking { taking }),
+        4 => (pick(), weighted(0.7)).prop_map(|(trust, polls)| Op::IntoInner { trust, polls }),
+        6 => pick().prop_map(|taking| Op::PollTaking { taking }),
         1 => pick().prop_map(|taking| Op::DropTaking { taking }),
     ]
 }

@@ -1,7 +1,7 @@
 //! Races: all actors of a program run at once, each through its own steps.
 
-use std::future::poll_fn;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::future::{pending, poll_fn};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Barrier};
 use std::task::Poll;
 
@@ -11,56 +11,63 @@ use gossamer::Runtime;
 use crate::actor::{Actor, World};
 use crate::coverage::{Situation, reached};
 use crate::judge::{Phase, judge};
-use crate::log::{ACTORS, Log, OUTSIDER, WORKERS};
+use crate::log::{ACTORS, Log, WORKERS};
 use crate::program::{Farewell, Program};
-use crate::theatre::{self, PATIENCE, Shutdown};
+use crate::scene::{self, PATIENCE, Shutdown};
 
-/// What an actor tells from its thread.
+/// What actors tell from their threads.
 enum Event {
-    /// It has come to where the shutdown begins.
+    /// One has come to where the shutdown begins.
     Shutdown,
+    /// One has come to its end.
     Done,
+    /// The outsider has let go of everything.
+    Over,
 }
 
 /// Runs the program and judges it.
 pub(crate) fn run(program: &Program, label: &str) -> Result<(), String> {
     let log = Log::new(label.to_owned());
     let program = Arc::new(program.clone());
-    let runtime = theatre::runtime(&program, &log);
-    let world = theatre::world(&runtime, &log, false);
+    let runtime = scene::runtime(&program, &log);
+    let world = scene::world(&runtime, &log, false);
     let (sender, events) = mpsc::channel();
     let barrier = Arc::new(Barrier::new(ACTORS));
-    let [zero, one, two, outsider] = world.actors();
-    for actor in [zero, one, two] {
-        let (program, sender, barrier) = (Arc::clone(&program), sender.clone(), Arc::clone(&barrier));
-        let task = runtime.spawn_on(actor.index, move || {
-            actor.enter();
-            // Blocks the worker, on which there is nothing else yet.
-            barrier.wait();
-            play(actor, program, sender)
-        });
-        drop(task);
+    let [zero, one, two, outsider] = world.actors().map(|actor| {
+        let exit = Exit { log: Arc::clone(&log), events: sender.clone() };
+        Player { actor, program: Arc::clone(&program), exit }
+    });
+    for player in [zero, one, two] {
+        let barrier = Arc::clone(&barrier);
+        drop(runtime.spawn_on(player.actor.index, move || {
+            player.actor.enter();
+            barrier.wait(); // blocks the worker, on which there is nothing else yet
+            player.play_inside()
+        }));
     }
-    let outside = {
-        let program = Arc::clone(&program);
-        std::thread::spawn(move || {
-            outsider.enter();
-            barrier.wait();
-            let outsider = block_on(play_outside(outsider, program, sender));
-            outsider
-        })
-    };
-    let judged = finish(runtime, &world, &program, &events, outside);
+    let (runtime_lives, shutdown_ends) = mpsc::channel();
+    let outside = std::thread::spawn(move || {
+        outsider.actor.enter();
+        barrier.wait();
+        outsider.play_outside(&shutdown_ends);
+    });
+    let judged = finish(runtime, runtime_lives, &world, &program, &events);
+    if outside.join().is_err() {
+        log.fault("the outsider panicked");
+    }
+    world.empty();
+    let judged = judged.and_then(|()| scene::judge_at_the_end(&log));
     log.clear();
     judged
 }
 
+/// Waits for the actors, or for the one that ends it all, and shuts down.
 fn finish(
     runtime: Runtime,
+    runtime_lives: Sender<()>,
     world: &World,
     program: &Program,
     events: &Receiver<Event>,
-    outside: std::thread::JoinHandle<Actor>,
 ) -> Result<(), String> {
     let log = &world.log;
     let mut done = 0;
@@ -69,7 +76,7 @@ fn finish(
         match events.recv_timeout(PATIENCE) {
             Ok(Event::Done) => done += 1,
             Ok(Event::Shutdown) => is_midway = true,
-            Err(_) => theatre::hang("an actor", log, program),
+            Ok(Event::Over) | Err(_) => scene::hang("an actor", log, program),
         }
     }
     let mut judged = Ok(());
@@ -80,26 +87,21 @@ fn finish(
         judged = fall_quiet(&runtime, log, program);
     }
     Shutdown::begin(runtime, log).wait(log, program);
-    while !outside.is_finished() {
+    drop(runtime_lives);
+    loop {
         match events.recv_timeout(PATIENCE) {
-            Ok(_) => {}
-            Err(mpsc::RecvTimeoutError::Disconnected) => break,
-            Err(mpsc::RecvTimeoutError::Timeout) => theatre::hang("the outsider", log, program),
+            Ok(Event::Over) | Err(RecvTimeoutError::Disconnected) => return judged,
+            Ok(Event::Shutdown | Event::Done) => {}
+            Err(RecvTimeoutError::Timeout) => scene::hang("the outsider", log, program),
         }
     }
-    let outlived = outside.join().map(|mut outsider| outsider.outlive());
-    if outlived.is_err() {
-        log.fault("the outsider panicked");
-    }
-    world.empty();
-    judged.and_then(|()| theatre::judge_at_the_end(log))
 }
 
 /// Lets all workers make turns until nothing moves any more.
-fn fall_quiet(runtime: &Runtime, log: &Arc<Log>, program: &Program) -> Result<(), String> {
+fn fall_quiet(runtime: &Runtime, log: &Log, program: &Program) -> Result<(), String> {
     let mut judged = Ok(());
     for _ in 0..ROUNDS {
-        let (sender, turned) = mpsc::channel();
+        let (sender, turned) = mpsc::channel::<()>();
         for worker in 0..WORKERS {
             let sender = sender.clone();
             drop(runtime.spawn_on(worker, move || async move {
@@ -108,8 +110,8 @@ fn fall_quiet(runtime: &Runtime, log: &Arc<Log>, program: &Program) -> Result<()
             }));
         }
         drop(sender);
-        if turned.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout) {
-            theatre::hang("a worker", log, program);
+        if turned.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            scene::hang("a worker", log, program);
         }
         judged = judge(log, Phase::Quiet);
         if judged.is_ok() || !log.is_faultless() {
@@ -119,15 +121,88 @@ fn fall_quiet(runtime: &Runtime, log: &Arc<Log>, program: &Program) -> Result<()
     judged
 }
 
-/// An actor on its worker, in a task that the shutdown may drop at any of its waits.
-async fn play(mut actor: Actor, program: Arc<Program>, events: Sender<Event>) {
-    act(&mut actor, &program, &events).await;
-    if program.farewell != Farewell::Abrupt && program.shutdown_at.is_none() {
-        actor.empty(program.farewell);
+/// An actor with its part in the program.
+struct Player {
+    actor: Actor,
+    program: Arc<Program>,
+    // Last, so that an actor is gone when it tells that.
+    exit: Exit,
+}
+
+impl Player {
+    /// On a worker, in a task that the shutdown may drop at any of its waits.
+    async fn play_inside(mut self) {
+        self.act().await;
+        if self.program.may_fall_quiet() {
+            self.actor.empty(self.program.farewell);
+        } else {
+            self.exit.tell(Event::Done);
+            pending::<()>().await;
+        }
     }
-    // The test may have given up.
-    drop(events.send(Event::Done));
-    if program.farewell == Farewell::Abrupt {
-        std::future::pending::<()>().await;
+
+    /// On a thread of its own, which outlives the runtime.
+    fn play_outside(mut self, shutdown_ends: &Receiver<()>) {
+        block_on(self.act());
+        if self.program.may_fall_quiet() {
+            self.actor.empty(self.program.farewell);
+        }
+        self.exit.tell(Event::Done);
+        shutdown_ends.recv().expect_err("nothing is ever sent");
+        self.actor.outlive();
+        self.exit.tell(Event::Over);
+    }
+
+    async fn act(&mut self) {
+        let program = Arc::clone(&self.program);
+        for (index, step) in program.steps.iter().enumerate() {
+            if step.actor != self.actor.index {
+                continue;
+            }
+            if program.shutdown_at == Some(index) {
+                self.exit.tell(Event::Shutdown);
+            }
+            self.actor.execute(&step.op);
+            poll_fn(|context| match self.actor.resume(Some(context.waker())) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            })
+            .await;
+            if let Some((_, count)) = step.turns {
+                turns(count).await;
+                self.actor.look_at_backlog();
+            }
+        }
     }
 }
+
+/// Tells that an actor has come to its end, whatever way.
+struct Exit {
+    log: Arc<Log>,
+    events: Sender<Event>,
+}
+
+impl Exit {
+    fn tell(&self, event: Event) {
+        // If nobody listens any more, the runtime is shutting down already.
+        drop(self.events.send(event));
+    }
+}
+
+impl Drop for Exit {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.log.fault("an actor panicked");
+        }
+        self.tell(Event::Done);
+    }
+}
+
+async fn turns(count: u32) {
+    for _ in 0..count {
+        gossamer::yield_now().await;
+    }
+}
+
+const ROUNDS: u32 = 2000;
+const TURNS_PER_ROUND: u32 = 4;

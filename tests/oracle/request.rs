@@ -1,5 +1,6 @@
 //! A request under test: the log's account of it, from its closure to its last drop.
 
+use std::fmt;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -163,6 +164,12 @@ impl Request {
             Some(issue) if log.actor() == Some(issue.actor) => log.complete(issue),
             _ => log.fault(format_args!("{} completed away from its issuer", self.number)),
         }
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.number)
     }
 }
 

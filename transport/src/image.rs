@@ -100,7 +100,12 @@ impl Image {
     /// From which word on it is used, and those words.
     #[inline(always)]
     pub(crate) fn used(&self) -> (usize, &[Word]) {
-        (self.offset, &self.words[self.offset..])
+        (self.offset, &self.words[self.offset..BODY_WORDS + self.trailer_words()])
+    }
+
+    #[inline(always)]
+    fn trailer_words(&self) -> usize {
+        self.calls + self.has_exceptions as usize
     }
 
     /// Whether the first trailer word leads to a list of exceptions.

@@ -42,6 +42,8 @@ pub struct ClientLink<F> {
     next: u32,
     /// The sequence of the oldest batch whose response was not released.
     oldest: u32,
+    /// What `next` was after the last flush.
+    flushed: u32,
 }
 
 /// Requests that found no room, in order.
@@ -81,6 +83,7 @@ impl<F: Fabric> ClientLink<F> {
             in_flight,
             next: FIRST,
             oldest: FIRST,
+            flushed: FIRST,
         }
     }
 
@@ -111,17 +114,17 @@ impl<F: Fabric> ClientLink<F> {
     }
 
     /// Publishes all that finds room, the backlog included, and flushes the fabric; returns how
-    /// many batches went out.
+    /// many batches went out since the last flush, those that `issue` published included.
     #[inline]
     pub fn flush(&mut self) -> u32 {
-        let before = self.next;
         self.publish();
         while !self.backlog.requests.is_empty() && self.readmit() {
             self.publish();
         }
-        let published = self.next.wrapping_sub(before);
+        let published = self.next.wrapping_sub(self.flushed);
         if published > 0 {
             self.fabric.flush();
+            self.flushed = self.next;
         }
         published
     }
@@ -182,6 +185,12 @@ impl<F: Fabric> ClientLink<F> {
     #[inline(always)]
     pub fn has_unpublished(&self) -> bool {
         self.batch.count() > 0 || !self.backlog.requests.is_empty()
+    }
+
+    /// Requests that the next publish takes along.
+    #[inline(always)]
+    pub fn unpublished(&self) -> u16 {
+        self.batch.count()
     }
 
     /// Requests that wait for a slot to come free.

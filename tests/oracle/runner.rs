@@ -1,0 +1,101 @@
+//! The runner: one program after another, each from a seed of its own.
+
+use std::fmt::Debug;
+use std::hash::{BuildHasher, RandomState};
+use std::str::FromStr;
+use std::time::Instant;
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::program::{Program, programs};
+use crate::{conductor, coverage, race};
+
+/// Runs as many programs as the environment says, those in turns beside those in a race.
+pub(crate) fn run() {
+    hush_expected_panics();
+    let count = from_env("GOSSAMER_ORACLE_PROGRAMS").unwrap_or(PROGRAMS);
+    let seed = from_env("GOSSAMER_ORACLE_SEED").unwrap_or_else(|| RandomState::new().hash_one(0));
+    let mode: Option<String> = from_env("GOSSAMER_ORACLE_MODE");
+    eprintln!("{count} programs from seed {seed}");
+    let start = Instant::now();
+    let in_turns = if mode.as_deref() == Some("race") { 0 } else { count.div_ceil(2) };
+    let in_race = if mode.as_deref() == Some("turns") { 0 } else { count - in_turns };
+    let in_turns = count - in_race;
+    let failures: Vec<String> = std::thread::scope(|scope| {
+        let turns = scope.spawn(move || (0..in_turns).find_map(|n| play_in_turns(seed.wrapping_add(n)).err()));
+        let races = scope.spawn(move || (0..in_race).find_map(|n| play_a_race(seed.wrapping_add(n)).err()));
+        [turns, races].into_iter().filter_map(|thread| thread.join().expect("no panic")).collect()
+    });
+    eprintln!("in {:.1?}:\n{}", start.elapsed(), coverage::table());
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    if mode.is_none() {
+        let least = count / PROGRAMS_PER_CASE;
+        let missed = coverage::missed(least);
+        assert!(missed.is_empty(), "reached less than {least} times: {missed:?}");
+    }
+}
+
+/// A program in turns; one that fails is made as small as it can be.
+fn play_in_turns(seed: u64) -> Result<(), String> {
+    let mut tree = tree(seed);
+    let label = format!("in turns from seed {seed}");
+    let Err(mut why) = conductor::run(&tree.current(), &label) else {
+        return Ok(());
+    };
+    let mut smallest = tree.current();
+    for _ in 0..SIMPLIFICATIONS_MAX {
+        if conductor::run(&tree.current(), "").err().map(|error| why = error).is_some() {
+            smallest = tree.current();
+            if !tree.simplify() {
+                break;
+            }
+        } else if !tree.complicate() {
+            break;
+        }
+    }
+    Err(failure(&label, &smallest, &why))
+}
+
+fn play_a_race(seed: u64) -> Result<(), String> {
+    let program = tree(seed).current();
+    let label = format!("in a race from seed {seed}");
+    race::run(&program, &label).map_err(|why| failure(&label, &program, &why))
+}
+
+fn failure(label: &str, program: &Program, why: &str) -> String {
+    format!("{label}:\n{program:?}{why}\n")
+}
+
+fn tree(seed: u64) -> impl ValueTree<Value = Program> {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let config = Config { failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, random);
+    programs().new_tree(&mut runner).expect("nothing is filtered out")
+}
+
+/// The one panic of the library's own that programs meet, by the thousand.
+fn hush_expected_panics() {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let text = info.payload().downcast_ref::<String>();
+        if !text.is_some_and(|text| text.contains("has shut down")) {
+            hook(info);
+        }
+    }));
+}
+
+fn from_env<T: FromStr<Err: Debug>>(variable: &str) -> Option<T> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|error| panic!("{variable}={text}: {error:?}")))
+}
+
+/// How many programs, if the environment does not say.
+const PROGRAMS: u64 = 500;
+
+/// In so many programs each situation is reached at least once.
+const PROGRAMS_PER_CASE: u64 = 100;
+
+const SIMPLIFICATIONS_MAX: u32 = 2000;
