@@ -52,7 +52,7 @@ async fn main() {
         .sum();
 
     assert_eq!(audit(accounts, 0).await, SUM);
-    println!("{made} transfers by {workers} workers, {AUDITS} audits meanwhile: {SUM} in all");
+    println!("workers: {workers}, transfers: {made}, audits meanwhile: {AUDITS}, sum: {SUM}");
 }
 
 /// Returns how many of the transfers were made; the others found too little money.

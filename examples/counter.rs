@@ -39,14 +39,12 @@ async fn main() {
     assert_eq!(total, applied + ROUNDS);
 
     // The last trust takes the value back.
-    assert_eq!(
-        counter
-            .into_inner()
-            .await
-            .expect("the tasks have dropped theirs"),
-        total
-    );
-    println!("{applied} additions by apply on {workers} workers, {ROUNDS} more by post: {total}");
+    let value = counter
+        .into_inner()
+        .await
+        .expect("the tasks have dropped theirs");
+    assert_eq!(value, total);
+    println!("workers: {workers}, added by apply: {applied}, with those by post: {total}");
 }
 
 const ROUNDS: u64 = 10_000;

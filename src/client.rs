@@ -39,8 +39,8 @@ pub(crate) struct Client {
     is_closed: Cell<bool>,
 }
 
-/// What keeps requests to this worker's own trustee from running in place, counted: delegated
-/// code that runs, requests under way to that trustee, a closed client.
+/// What keeps requests to this worker's own trustee from running in place, counted: requests
+/// under way to that trustee, and a closed client.
 #[derive(Default)]
 pub(crate) struct InlineHold(Cell<u32>);
 
@@ -161,6 +161,7 @@ impl Client {
     }
 
     /// Whether there is something to harvest or to publish.
+    #[inline(always)]
     pub(crate) fn sees_work(&self) -> bool {
         let mut sees_work = !self.dirty.is_empty();
         self.awaited.for_each(|to| sees_work |= self.lane(to).borrow().link.has_response());

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures::channel::oneshot;
-use futures::future::FusedFuture;
+use futures::future::{BoxFuture, FusedFuture};
 use gossamer_executor::charge;
 use gossamer_transport::Key;
 
@@ -53,8 +53,11 @@ pub(crate) struct Request<U, W> {
     work: Option<W>,
     progress: Progress,
     /// Where the outcome comes, if mailed.
-    mailbox: Option<Box<oneshot::Receiver<Outcome<U>>>>,
+    mailbox: Option<Mailbox<U>>,
 }
+
+/// Boxed without its type, so that the drop of a delegation without one is little code.
+type Mailbox<U> = BoxFuture<'static, Result<Outcome<U>, oneshot::Canceled>>;
 
 /// How far a request is that has no work any more.
 #[derive(Clone, Copy)]
@@ -121,7 +124,7 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
         }
         let key = target.key();
         worker.home().stats().add_inline();
-        let _delegated = worker.enter_inline(erase::call::<U, W>());
+        let _delegated = worker.enter_delegated(erase::call::<U, W>());
         if CATCH {
             // SAFETY: the row of the table.
             let caught = catch_unwind(AssertUnwindSafe(|| unsafe { work.run(key) }));
@@ -165,9 +168,9 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
     fn poll_elsewhere(&mut self, target: &impl Target, cx: &mut Context<'_>) -> Poll<Outcome<U>> {
         let mut receiver = match self.mailbox.take() {
             Some(receiver) => receiver,
-            None => Box::new(self.mail(target)),
+            None => Box::pin(self.mail(target)),
         };
-        let Poll::Ready(received) = Pin::new(&mut *receiver).poll(cx) else {
+        let Poll::Ready(received) = receiver.as_mut().poll(cx) else {
             self.mailbox = Some(receiver);
             return Poll::Pending;
         };

@@ -12,9 +12,9 @@ use gossamer_transport::memory::{self, Memory};
 use gossamer_transport::{ClientLink, Key, TrusteeLink};
 
 use crate::erase::{self, Complete, Work};
+use crate::issued::Issued;
 use crate::note;
 use crate::shared::WorkerShared;
-use crate::sync::{AtomicU64, Ordering};
 
 /// The link from this worker to one trustee.
 pub(crate) struct Lane {
@@ -24,33 +24,6 @@ pub(crate) struct Lane {
     issued: Arc<Issued>,
     /// What `count_sent` has told before: requests sent, and the backlog.
     counted: (u64, usize),
-}
-
-/// How many requests a client has issued on one link, backlog included.
-///
-/// Written by the client alone; read by the trustee when a property dies.
-#[derive(Debug)]
-#[repr(align(128))]
-pub(crate) struct Issued(AtomicU64);
-
-impl Issued {
-    pub(crate) fn new() -> Self {
-        Self(AtomicU64::new(0))
-    }
-
-    #[inline(always)]
-    pub(crate) fn load(&self) -> u64 {
-        // Relaxed: a trustee reads it after it took an obituary from its inbox. Whoever issued
-        // let go of its trust later, by a Release that the last one to let go acquired
-        // (`Counts::release`), and the inbox carries that on; so it sees at least what counts.
-        self.0.load(Ordering::Relaxed)
-    }
-
-    #[inline(always)]
-    fn advance(&self) {
-        // Relaxed: single writer; published as `load` says.
-        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-    }
 }
 
 impl Lane {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod barriers;
 mod block_on;
 mod builder;
 mod client;
@@ -9,12 +10,14 @@ mod counts;
 mod delegation;
 mod erase;
 mod error;
+mod issued;
 mod lane;
 mod lane_set;
 mod latch;
 mod metrics;
 mod note;
 mod obituary;
+mod outstanding;
 mod pending;
 mod property;
 mod registry;

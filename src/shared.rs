@@ -8,12 +8,12 @@ use gossamer_executor::sync::Padded;
 use gossamer_executor::{Claim, Inbox, Remote};
 use gossamer_transport::Call;
 
+use crate::barriers::Barriers;
 use crate::contain::dispose;
 use crate::error::{Payload, message_of};
 use crate::metrics::Stats;
 use crate::obituary::Obituary;
 use crate::registry::Registry;
-use crate::shutdown::Shutdown;
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 use crate::trustee::OpenLink;
 use crate::worker::Worker;
@@ -30,7 +30,7 @@ pub(crate) struct Shared {
     dedicated: usize,
     /// Where the next property goes, in turn.
     next_trustee: AtomicUsize,
-    pub(crate) shutdown: Shutdown,
+    pub(crate) shutdown: Barriers,
     panic_hook: PanicHook,
 }
 
@@ -113,7 +113,7 @@ impl Shared {
         assert!(dedicated < claims.len(), "the builder saw to that");
         // Relaxed: only that no number comes twice matters.
         let id = RuntimeId(NEXT_ID.fetch_add(1, Ordering::Relaxed) as u32);
-        let shutdown = Shutdown::new(claims.len());
+        let shutdown = Barriers::new(claims.len());
         let workers = claims.into_iter().map(|claim| Arc::new(WorkerShared::new(claim))).collect();
         let next_trustee = AtomicUsize::new(0);
         let shared = Self { id, workers, dedicated, next_trustee, shutdown, panic_hook };

@@ -20,8 +20,9 @@ use gossamer_transport::memory::Memory;
 use gossamer_transport::{Exceptions, Image, Record, Requests, TrusteeLink};
 
 use crate::contain::contain;
-use crate::lane::Issued;
+use crate::issued::Issued;
 use crate::obituary::Obituary;
+use crate::outstanding::Outstanding;
 use crate::property::Header;
 use crate::shared::{Message, WorkerShared};
 use crate::shutdown::Stage;
@@ -60,8 +61,7 @@ pub(crate) struct OpenLink {
 /// A property whose last trust has gone, with requests on it perhaps still on their way.
 struct Dying {
     obituary: Obituary,
-    /// By client: how far it must have been served.
-    waits_for: Box<[(u32, u64)]>,
+    waits_for: Outstanding,
 }
 
 impl OpenLink {
@@ -109,6 +109,7 @@ impl TrusteeSide {
     }
 
     /// Whether a message or a batch waits.
+    #[inline(always)]
     pub(crate) fn sees_work(&self, worker: &Worker) -> bool {
         if self.mail.borrow().is_some() || !worker.home().inbox().is_empty() {
             return true;
@@ -198,11 +199,9 @@ impl TrusteeSide {
     fn receive(&self, worker: &Worker, obituary: Obituary) {
         let serving = self.serving.take().unwrap_or_default();
         let opened = self.opened.borrow();
-        let waits_for: Box<[_]> = (serving.links.iter().chain(opened.iter()))
-            .map(|open| (open.client, open.issued.load(), open.link.served()))
-            .filter(|(_, issued, served)| issued > served)
-            .map(|(client, issued, _)| (client, issued))
-            .collect();
+        let links = serving.links.iter().chain(opened.iter());
+        let issued = links.map(|open| (open.client, &*open.issued, open.link.served()));
+        let waits_for = Outstanding::now(issued);
         drop(opened);
         self.serving.set(Some(serving));
         if waits_for.is_empty() && self.dying.borrow().is_empty() {
@@ -215,14 +214,15 @@ impl TrusteeSide {
     /// Buries those whose last requests have been served. What a later one waits for is never
     /// less than what an earlier one does, so only the first need be looked at.
     fn bury_served(&self, worker: &Worker, links: &[OpenLink]) -> bool {
-        let served = |&(client, issued): &(u32, u64)| {
-            links.iter().any(|open| open.client == client && open.link.served() >= issued)
+        let served = |client| {
+            let open = links.iter().find(|open| open.client == client);
+            open.map_or(0, |open| open.link.served())
         };
         let mut buried = false;
         loop {
             let mut dying = self.dying.borrow_mut();
             match dying.front() {
-                Some(first) if first.waits_for.iter().all(served) => {}
+                Some(first) if first.waits_for.is_served(served) => {}
                 _ => return buried,
             }
             let first = dying.pop_front().expect("looked at above");

@@ -27,6 +27,9 @@ pub(crate) struct Worker {
     home: Arc<WorkerShared>,
     pub(crate) client: Client,
     pub(crate) trustee: TrusteeSide,
+    /// Delegated code runs on this thread. A flag and no count: a store of a constant, which the
+    /// next request need not wait for.
+    is_delegated: Cell<bool>,
     pub(crate) stage: Cell<Stage>,
 }
 
@@ -40,6 +43,7 @@ impl Worker {
             home: Arc::clone(&shared.workers()[index as usize]),
             client: Client::new(Arc::clone(&shared), index),
             trustee: TrusteeSide::default(),
+            is_delegated: Cell::new(false),
             stage: Cell::new(Stage::Open),
             shared,
         };
@@ -83,25 +87,17 @@ impl Worker {
     /// client is open.
     #[inline(always)]
     pub(crate) fn may_run_inline(&self, to: u32) -> bool {
-        to == self.index && !self.client.hold.is_held()
+        to == self.index && !self.is_delegated.get() && !self.client.hold.is_held()
     }
 
-    /// Marks that delegated code runs on this worker, until the guard is dropped.
+    /// Marks that delegated code runs on this worker, until the guard is dropped. That is never
+    /// nested: delegated code has its own requests queued.
     #[inline(always)]
     pub(crate) fn enter_delegated(&self, call: *const Call) -> Delegated<'_> {
-        let before = self.home().running();
-        self.client.hold.add();
+        debug_assert!(!self.is_delegated.get(), "the trustee's poll is not nested");
+        self.is_delegated.set(true);
         self.home().set_running(call);
-        Delegated { worker: self, before }
-    }
-
-    /// As [`enter_delegated`](Self::enter_delegated), where no delegated code runs yet.
-    #[inline(always)]
-    pub(crate) fn enter_inline(&self, call: *const Call) -> Delegated<'_> {
-        debug_assert!(!self.client.hold.is_held(), "the caller looked");
-        self.client.hold.add();
-        self.home().set_running(call);
-        Delegated { worker: self, before: ptr::null() }
+        Delegated { worker: self }
     }
 
     /// Hands a panic that nobody awaits to the runtime's hook.
@@ -114,7 +110,6 @@ impl Worker {
 /// Delegated code runs while this lives.
 pub(crate) struct Delegated<'a> {
     worker: &'a Worker,
-    before: *const Call,
 }
 
 impl Delegated<'_> {
@@ -128,8 +123,8 @@ impl Delegated<'_> {
 impl Drop for Delegated<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.worker.client.hold.remove();
-        self.set_running(self.before);
+        self.worker.is_delegated.set(false);
+        self.set_running(ptr::null());
     }
 }
 
@@ -147,6 +142,7 @@ impl Resident for ClientTurn<'_> {
         self.0.client.flush()
     }
 
+    #[inline(always)]
     fn sees_work(&self) -> bool {
         self.0.client.sees_work()
     }
@@ -166,6 +162,7 @@ impl Resident for TrusteeTurn<'_> {
         false
     }
 
+    #[inline(always)]
     fn sees_work(&self) -> bool {
         self.0.trustee.sees_work(self.0) || self.0.may_step_shutdown()
     }

@@ -129,11 +129,11 @@ async fn allocates_nothing<const THERE: usize, const BACK: usize>(
     tally: &'static Tally,
     trust: &Trust<u64>,
 ) {
-    for _ in 0..50 {
+    for _ in 0..20 {
         pattern::<THERE, BACK>(trust).await;
     }
     let before = (tally.allocations(), tally.live_bytes());
-    for _ in 0..50 {
+    for _ in 0..20 {
         pattern::<THERE, BACK>(trust).await;
     }
     let allocations = tally.allocations() - before.0;
@@ -184,9 +184,9 @@ fn requests_both_ways_at_once() {
         });
         tasks.map(|task| block_on(task).expect("no panic"))
     };
-    trips(200);
+    trips(100);
     let before = tally.allocations();
-    let after = trips(2000);
+    let after = trips(300);
     // What is left is the tasks themselves, and their messages.
     assert!(
         after.into_iter().max() < Some(before + 100),
@@ -273,9 +273,9 @@ fn requests_without_end_grow_nothing() {
         }
     };
     let first = rounds.clone();
-    block_on(runtime.spawn_on(0, move || first(1000))).expect("no panic");
+    block_on(runtime.spawn_on(0, move || first(500))).expect("no panic");
     let before = tally.live_bytes();
-    block_on(runtime.spawn_on(0, move || rounds(20_000))).expect("no panic");
+    block_on(runtime.spawn_on(0, move || rounds(3000))).expect("no panic");
     let alive = tally.live_bytes() - before;
     assert!(alive < 200_000, "{alive} more bytes are alive");
 }

@@ -176,14 +176,14 @@ fn example() -> PathBuf {
 
 fn lines(output: &Output) -> Vec<String> {
     String::from_utf8(output.stdout.clone())
-        .unwrap()
+        .expect("words are UTF-8")
         .lines()
         .map(str::to_owned)
         .collect()
 }
 
 fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
+    String::from_utf8(output.stderr.clone()).expect("messages are UTF-8")
 }
 
 /// The total and the distinct words that were printed.
@@ -192,7 +192,7 @@ fn counts(output: &Output) -> (u64, u64) {
     let count = |name: &str| {
         let found = lines.iter().find_map(|line| line.strip_prefix(name));
         let found = found.unwrap_or_else(|| panic!("{name:?} in {lines:?}\n{}", stderr(output)));
-        found.parse().unwrap()
+        found.parse().expect("a number")
     };
     (count("total words: "), count("distinct words: "))
 }
@@ -204,7 +204,7 @@ impl Folder {
     fn new(test: &str) -> Self {
         let name = format!("gossamer_word_count.{}.{test}", std::process::id());
         let path = std::env::temp_dir().join(name);
-        fs::create_dir(&path).unwrap();
+        fs::create_dir(&path).expect("a new folder");
         Self(path)
     }
 
@@ -214,14 +214,15 @@ impl Folder {
 
     fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, content).unwrap();
+        let parent = path.parent().expect("in the folder");
+        fs::create_dir_all(parent).expect("a folder");
+        fs::write(&path, content).expect("a file");
         path
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
+        fs::remove_dir_all(&self.0).expect("it is there");
     }
 }

@@ -6,7 +6,7 @@ use std::thread;
 use dashmap::DashMap;
 use gossamer::Runtime;
 
-use super::batch::Batches;
+use super::bundle::Bundles;
 use super::counts::{Counts, Summary};
 use super::delegate;
 use super::report::{Input, Pass, Run};
@@ -40,7 +40,7 @@ fn one_thread(pass: Pass, top: usize) -> Run {
     pass.finish(summary)
 }
 
-/// With the batches of the delegated count: a lock is taken for some hundred words.
+/// With the bundles of the delegated count: a lock is taken for some hundred words.
 fn sharded_mutex(pass: Pass, threads: usize, top: usize) -> Run {
     let shards: Vec<Mutex<Counts>> = (0..threads * SHARDS_PER_THREAD)
         .map(|_| Mutex::default())
@@ -48,17 +48,17 @@ fn sharded_mutex(pass: Pass, threads: usize, top: usize) -> Run {
     let lock = |shard: usize| shards[shard].lock().unwrap_or_else(PoisonError::into_inner);
     on_threads(threads, || {
         let mut splitter = Splitter::default();
-        let mut batches = Batches::new(shards.len());
+        let mut bundles = Bundles::new(shards.len());
         for_each_chunk(&pass, |chunk| {
-            splitter.split(chunk, &mut |word| batches.push(word));
-            for (shard, batch) in batches.take_full() {
-                lock(shard).add_all(batch.words());
-                batches.recycle([batch.emptied()]);
+            splitter.split(chunk, &mut |word| bundles.push(word));
+            for (shard, bundle) in bundles.take_full() {
+                lock(shard).add_all(bundle.words());
+                bundles.recycle([bundle.emptied()]);
             }
         });
-        splitter.finish(&mut |word| batches.push(word));
-        for (shard, batch) in batches.take_all() {
-            lock(shard).add_all(batch.words());
+        splitter.finish(&mut |word| bundles.push(word));
+        for (shard, bundle) in bundles.take_all() {
+            lock(shard).add_all(bundle.words());
         }
     });
     let mut summary = Summary::default();
@@ -68,7 +68,7 @@ fn sharded_mutex(pass: Pass, threads: usize, top: usize) -> Run {
     pass.finish(summary)
 }
 
-/// Word by word, as this map has no batches.
+/// Word by word, as this map has no bundles.
 fn dash_map(pass: Pass, threads: usize, top: usize) -> Run {
     let counts = DashMap::<Box<str>, u64>::new();
     on_threads(threads, || {

@@ -1,4 +1,4 @@
-//! Counting by delegation: the shards are properties, and batches of words are the requests.
+//! Counting by delegation: the shards are properties, and bundles of words are the requests.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use blocking::unblock;
 use futures::future::join_all;
 use gossamer::{Runtime, Trust};
 
-use super::batch::{Batch, Batches};
+use super::bundle::{Bundle, Bundles};
 use super::counts::{Counts, Summary};
 use super::read::Reader;
 use super::report::{Pass, Run};
@@ -39,7 +39,7 @@ pub(crate) fn count(runtime: &Runtime, pass: Pass, top: usize) -> Run {
 /// Counts what this task gets of the input.
 async fn count_share(mut reader: Reader, shards: Arc<[Trust<Counts>]>) {
     let mut splitter = Splitter::default();
-    let mut batches = Batches::new(shards.len());
+    let mut bundles = Bundles::new(shards.len());
     let mut chunk = Vec::new();
     loop {
         (reader, chunk) = unblock(move || {
@@ -50,20 +50,20 @@ async fn count_share(mut reader: Reader, shards: Arc<[Trust<Counts>]>) {
         if chunk.is_empty() {
             break;
         }
-        splitter.split(&chunk, &mut |word| batches.push(word));
-        let full = batches.take_full();
-        batches.recycle(send(&shards, full).await);
+        splitter.split(&chunk, &mut |word| bundles.push(word));
+        let full = bundles.take_full();
+        bundles.recycle(send(&shards, full).await);
     }
-    splitter.finish(&mut |word| batches.push(word));
-    send(&shards, batches.take_all()).await;
+    splitter.finish(&mut |word| bundles.push(word));
+    send(&shards, bundles.take_all()).await;
 }
 
-/// Has batches counted by their shards, all at once, and gets their memory back.
-async fn send(shards: &[Trust<Counts>], batches: Vec<(usize, Batch)>) -> Vec<Batch> {
-    let requests = batches.into_iter().map(|(shard, batch)| {
+/// Has bundles counted by their shards, all at once, and gets their memory back.
+async fn send(shards: &[Trust<Counts>], bundles: Vec<(usize, Bundle)>) -> Vec<Bundle> {
+    let requests = bundles.into_iter().map(|(shard, bundle)| {
         shards[shard].apply(move |counts| {
-            counts.add_all(batch.words());
-            batch.emptied()
+            counts.add_all(bundle.words());
+            bundle.emptied()
         })
     });
     join_all(requests).await

@@ -6,7 +6,7 @@
 //!
 //! A walker finds files and cuts large ones into pieces ([`walk`]). Tasks on every worker take
 //! pieces from one queue, read them in bounded chunks off the workers ([`read`]), split them into
-//! words ([`words`]) and gather these in one batch per shard ([`batch`]). Batches are delegated to
+//! words ([`words`]) and gather these in one bundle per shard ([`bundle`]). Bundles are delegated to
 //! the shards and come back empty ([`delegate`]). A task waits until its chunk is counted before
 //! it reads the next, so memory is bounded by the number of tasks and of distinct words, whatever
 //! the size of the input.
@@ -35,7 +35,7 @@ use args::Args;
 use report::Input;
 
 mod args;
-mod batch;
+mod bundle;
 mod compare;
 mod counts;
 mod delegate;

@@ -45,7 +45,7 @@ async fn drop_on_the_way<const BYTES: usize>(trust: &Trust<i32>) {
     drop(request);
     assert_eq!(drops.count(), 0);
     key.open();
-    assert_eq!(trust.apply(|n| std::mem::take(n)).await, 1);
+    assert_eq!(trust.apply(std::mem::take).await, 1);
     assert_eq!(drops.seen(), [Some(0)], "{BYTES} bytes");
 }
 
@@ -58,7 +58,7 @@ async fn drop_with_its_result<const BYTES: usize>(trust: &Trust<i32>) {
     });
     trust.post(|_| ()); // so that on the own worker too it is queued
     assert!(poll_now(&mut request).is_pending());
-    assert_eq!(trust.apply(|n| std::mem::take(n)).await, 1);
+    assert_eq!(trust.apply(std::mem::take).await, 1);
     assert_eq!(drops.count(), 0, "the result waits");
     drop(request);
     assert_eq!(drops.seen(), [Some(0)], "{BYTES} bytes");

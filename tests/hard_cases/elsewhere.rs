@@ -193,6 +193,53 @@ fn moved_to_another_worker() {
     }
 }
 
+#[test]
+fn moved_off_and_back_again() {
+    let runtime = runtime(2);
+    let (trust, drops) = (runtime.trustee(1).entrust(0), Drops::default());
+    let key = block_on(hold(runtime.trustee(1)));
+    let mut request = issued_on_worker_0!(runtime, &trust, drops, is_done: false);
+    assert!(poll_now(&mut request).is_pending());
+    let request = runtime.block_on(async {
+        assert!(
+            poll_now(&mut request).is_pending(),
+            "its result goes another way now"
+        );
+        request
+    });
+    key.open();
+    drop(runtime.block_on(request).unwrap());
+    assert_eq!((count(&trust), drops.seen()), (1, vec![None]));
+}
+
+#[test]
+fn dropped_on_another_worker() {
+    for is_done in [false, true] {
+        let runtime = runtime(3);
+        let (trust, drops) = (runtime.trustee(1).entrust(0), Drops::default());
+        let made = drops.clone();
+        let request = trust.clone().apply_owned(move |n| {
+            *n += 1;
+            made.witness()
+        });
+        let key = (!is_done).then(|| block_on(hold(runtime.trustee(1))));
+        let other = trust.clone();
+        let request = runtime.block_on(async move {
+            let mut request = request;
+            assert!(poll_now(&mut request).is_pending());
+            match is_done {
+                true => other.apply(|_| ()).await,
+                false => some_turns().await,
+            }
+            request
+        });
+        block_on(runtime.spawn_on(2, move || async move { drop(request) })).unwrap();
+        drop(key);
+        settle(&runtime, &trust);
+        assert_eq!((count(&trust), drops.seen()), (1, vec![Some(0)]));
+    }
+}
+
 /// Waits until the issuer has dropped what nobody wants.
 fn settle(runtime: &Runtime, trust: &Trust<i32>) {
     runtime.block_on(async {

@@ -60,7 +60,7 @@ fn overtaken(count: usize, finish: impl FnOnce(&Runtime, Trust<Tally>)) {
     });
     finish(&runtime, trust);
     key.open();
-    assert_eq!(end.recv().unwrap(), (count, Some(1)));
+    assert_eq!(end.recv().expect("it ends"), (count, Some(1)));
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn holder(log: &Log) -> (async_channel::Sender<()>, BoxFuture<'_, ()>) {
     let (open, opens) = async_channel::bounded::<()>(1);
     let launch = log.launch(async move |log: &mut Vec<u32>| {
         log.push(0);
-        opens.recv().await.unwrap_err();
+        opens.recv().await.expect_err("nothing is sent");
         log.push(1);
     });
     (open, launch.boxed())
@@ -113,7 +113,7 @@ async fn panic_while_holding_passes_the_latch_on() {
             log.try_launch(async move |log: &mut Vec<u32>| {
                 log.push(n);
                 gossamer::yield_now().await;
-                if n % 2 == 0 {
+                if n.is_multiple_of(2) {
                     raise("while holding")
                 } else {
                     n
@@ -123,7 +123,7 @@ async fn panic_while_holding_passes_the_latch_on() {
         let apply = |n: u32| {
             log.try_apply(move |log| {
                 log.push(n);
-                if n % 2 == 0 {
+                if n.is_multiple_of(2) {
                     raise("while holding")
                 } else {
                     n

@@ -4,6 +4,11 @@
 //! code, a delegation is polled by hand, a drop tells where it happened. Nothing waits for time to
 //! pass, so that a slow machine only makes the tests slow.
 
+#![expect(
+    clippy::async_yields_async,
+    reason = "delegations are handed out of the tasks that have issued them"
+)]
+
 #[path = "../common/mod.rs"]
 mod common;
 

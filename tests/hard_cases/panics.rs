@@ -30,9 +30,9 @@ async fn panics_in_place_and_goes_on(trust: Trust<i32>) {
         *n += 1; // what it did before stays
         raise("resumed")
     }));
-    let payload = resumed.catch_unwind().await.unwrap_err();
+    let payload = resumed.catch_unwind().await.expect_err("it panics");
     assert_eq!(payload.downcast_ref(), Some(&"resumed"));
-    assert_eq!(trust.apply(|n| std::mem::take(n)).await, 1);
+    assert_eq!(trust.apply(std::mem::take).await, 1);
 }
 
 #[test]
@@ -71,7 +71,7 @@ async fn in_some_of_a_batch() {
                 Err(other) => panic!("{other}"),
             }
         }
-        assert_eq!(far.apply(|count| std::mem::take(count)).await, 500);
+        assert_eq!(far.apply(std::mem::take).await, 500);
     }
 }
 

@@ -16,7 +16,7 @@ fn all_is_well(runtime: &Runtime) {
         let trust = runtime.trustee(worker).entrust(0);
         for from in 0..runtime.workers() {
             let add = trust.clone().apply_owned(|n| *n += 1);
-            block_on(runtime.spawn_on(from, move || add)).unwrap();
+            block_on(runtime.spawn_on(from, move || add)).expect("no panic");
         }
         assert_eq!(block_on(trust.apply(|n| *n)), runtime.workers());
     }

@@ -52,17 +52,14 @@ enum From {
     OtherThread,
 }
 
-fn apply_from<U: Send>(
+fn apply_from<U: Send + 'static>(
     from: From,
     runtime: &Runtime,
     request: impl Future<Output = U> + Send + 'static,
-) -> U
-where
-    U: 'static,
-{
+) -> U {
     match from {
         From::OwnWorker => runtime.block_on(request),
-        From::OtherWorker => block_on(runtime.spawn_on(1, move || request)).unwrap(),
+        From::OtherWorker => block_on(runtime.spawn_on(1, move || request)).expect("no panic"),
         From::OtherThread => block_on(request),
     }
 }

@@ -45,7 +45,10 @@ async fn round_trip<const THERE: usize, const BACK: usize>(trust: &Trust<u64>) {
                 pattern::<BACK>(!salt),
             )
         });
-        assert_eq!(request.await.unwrap(), (true, pattern::<BACK>(!salt)));
+        assert_eq!(
+            request.await.expect("no panic"),
+            (true, pattern::<BACK>(!salt))
+        );
     }
 }
 

@@ -138,13 +138,17 @@ impl Conductor {
         }
         self.outsider.empty(self.program.farewell);
         self.world.empty();
-        let mut judged = Ok(());
+        let (mut judged, mut idle_rounds) = (Ok(()), 0);
         for round in 0..ROUNDS {
             self.round();
+            idle_rounds = if self.log.in_flight() > 0 { 0 } else { idle_rounds + 1 };
             if round % ROUNDS_PER_LOOK == 0 {
                 judged = judge(&self.log, Phase::Quiet);
+                if judged.is_ok() {
+                    break;
+                }
             }
-            if round % ROUNDS_PER_LOOK == 0 && judged.is_ok() || !self.log.is_faultless() {
+            if idle_rounds > IDLE_ROUNDS || !self.log.is_faultless() {
                 break;
             }
         }
@@ -191,6 +195,8 @@ impl Conductor {
     }
 }
 
-/// So many turns of each worker are enough for whatever a program has left.
-const ROUNDS: u32 = 4000;
+/// So many turns of each worker are enough for all requests that a program has left,
+const ROUNDS: u32 = 2000;
+/// and so many for what follows the last of them.
+const IDLE_ROUNDS: u32 = 64;
 const ROUNDS_PER_LOOK: u32 = 4;

@@ -85,13 +85,19 @@ impl Flight {
         let log = Arc::clone(&self.request.property.log);
         let actor = log.actor().expect("actors poll");
         let is_first = self.depart(actor);
-        // The issuer wakes whoever polled last, and not before the result is there.
-        let is_due = self.listener.as_ref().is_none_or(|last| last.is_mailed() || last.is_woken());
+        // The issuer wakes whoever polled last there, as soon as the result is there and no sooner.
+        let last = self.listener.as_ref().filter(|_| matches!(self.stage, Stage::Issued(_)));
+        let was_woken = last.map(|last| last.is_woken());
         let waker = Waker::from(self.listener(is_fresh || outer.is_some(), outer));
         let future = self.future.as_mut().expect("present until it has landed");
         let mut context = Context::from_waker(&waker);
         let mut poll = || catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context)));
         let polled = if is_first { self.request.issue(poll) } else { poll() };
+        let is_ready = !matches!(polled, Ok(Poll::Pending));
+        if was_woken.is_some_and(|was_woken| was_woken != is_ready) {
+            let number = self.request.number;
+            log.fault(format_args!("{number} is ready: {is_ready}; was woken: {was_woken:?}"));
+        }
         let outcome = match polled {
             Ok(poll) => ready!(poll),
             Err(payload) if self.has_value() && payload.is::<Bang>() => Ok(None),
@@ -101,9 +107,6 @@ impl Flight {
         };
         // Owned by the program now, so its panics are its own.
         drop(catch_unwind(AssertUnwindSafe(|| drop(self.future.take()))));
-        if !is_due && matches!(self.stage, Stage::Issued(_)) {
-            log.fault(format_args!("{} was ready, and nobody was woken", self.request.number));
-        }
         self.stage = Stage::Landed;
         let landing = self.land(outcome);
         if is_first && !matches!(landing, Landing::Closed) {

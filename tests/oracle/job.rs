@@ -32,7 +32,7 @@ pub(crate) enum Act {
     /// Drops what earlier ones have kept.
     Clear,
     Return(Held),
-    /// Drops a trust, perhaps the last one of the property that it runs on.
+    /// Clones a trust and drops both, perhaps the last ones of the property that it runs on.
     Drop(Held),
     /// Returns a trust of a new property.
     Entrust(Trustee),
@@ -136,10 +136,14 @@ impl Act {
             }
             Self::Return(held) => Some(held),
             Self::Drop(held) => {
-                let is_last = held.property().life().trusts == 1;
-                if is_last && held.property().number == request.property.number {
+                let (weak, other) = (held.downgrade(), held.clone());
+                drop(held);
+                let is_last = other.property().life().trusts == 1;
+                if is_last && other.property().number == request.property.number {
                     reached(Situation::LastDropInOwnClosure);
                 }
+                drop(other);
+                drop(weak.upgrade(false));
                 None
             }
             Self::Entrust(trustee) => {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use gossamer::Idle;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -17,6 +18,8 @@ pub(crate) struct Program {
     pub(crate) farewell: Farewell,
     /// The budget of the tasks: a small one is soon used up.
     pub(crate) budget: u32,
+    /// What the workers do in a race when there is nothing to do.
+    pub(crate) idle: Idle,
 }
 
 /// One operation of one actor, after which one of the workers may make some turns.
@@ -129,10 +132,11 @@ pub(crate) fn programs() -> impl Strategy<Value = Program> {
     ];
     let budget = prop_oneof![Just(128_u32), Just(3), Just(0)];
     let steps = vec(step(), STEPS_MIN..=STEPS_MAX);
-    (steps, option::weighted(0.2, 0..STEPS_MAX), farewell, budget).prop_map(
-        |(steps, shutdown_at, farewell, budget)| {
+    let idle = prop_oneof![Just(Idle::Adaptive), Just(Idle::Park)];
+    (steps, option::weighted(0.2, 0..STEPS_MAX), farewell, budget, idle).prop_map(
+        |(steps, shutdown_at, farewell, budget, idle)| {
             let shutdown_at = shutdown_at.filter(|at| *at < steps.len());
-            Program { steps, shutdown_at, farewell, budget }
+            Program { steps, shutdown_at, farewell, budget, idle }
         },
     )
 }
@@ -207,7 +211,7 @@ fn eager() -> impl Strategy<Value = Op> {
 fn rest() -> impl Strategy<Value = Op> {
     prop_oneof![
         3 => pick().prop_map(|trust| Op::Downgrade { trust }),
-        4 => pick().prop_map(|weak| Op::Upgrade { weak }),
+        5 => any::<Pick>().prop_map(|weak| Op::Upgrade { weak }),
         1 => pick().prop_map(|weak| Op::DropWeak { weak }),
         4 => (pick(), weighted(0.7)).prop_map(|(trust, polls)| Op::IntoInner { trust, polls }),
         6 => pick().prop_map(|taking| Op::PollTaking { taking }),
@@ -253,8 +257,8 @@ fn weighted(probability: f64) -> impl Strategy<Value = bool> {
 
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { steps, shutdown_at, farewell, budget } = self;
-        writeln!(f, "budget {budget}, farewell {farewell:?}")?;
+        let Self { steps, shutdown_at, farewell, budget, idle } = self;
+        writeln!(f, "budget {budget}, idle {idle:?}, farewell {farewell:?}")?;
         for (index, step) in steps.iter().enumerate() {
             if *shutdown_at == Some(index) {
                 writeln!(f, "     shutdown begins")?;

@@ -21,6 +21,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 pub(crate) fn runtime(program: &Program, log: &Arc<Log>) -> Runtime {
     let log = Arc::clone(log);
     let builder = Builder::new().workers(WORKERS).stall_after(None).budget(program.budget);
+    let builder = builder.idle(program.idle);
     let builder = builder.panic_hook(move |report: &PanicReport<'_>| {
         if let Some(Thrown(token)) = report.payload().downcast_ref() {
             token.request().life().reports += 1;

@@ -164,8 +164,9 @@ impl<F: Fabric> ClientLink<F> {
     /// any more.
     #[inline(always)]
     pub unsafe fn release(&mut self) {
-        debug_assert!(self.has_response());
-        self.in_flight[self.responses.index_of(self.oldest)].clear();
+        let index = self.responses.index_of(self.oldest);
+        self.responses.slot(index).finish(self.oldest);
+        self.in_flight[index].clear();
         self.oldest = self.oldest.wrapping_add(1);
     }
 
@@ -338,9 +339,11 @@ impl<F: Fabric> TrusteeLink<F> {
     #[inline(always)]
     pub unsafe fn respond(&mut self, results: &mut Image) {
         self.served += u64::from(results.count());
+        let index = self.requests.index_of(self.next);
+        self.requests.slot(index).finish(self.next);
         // SAFETY: the client published this batch after it released the response that was in
         // this slot before.
-        unsafe { self.fabric.push(self.requests.index_of(self.next), results, self.next) };
+        unsafe { self.fabric.push(index, results, self.next) };
         self.fabric.flush();
         results.clear();
         self.next = self.next.wrapping_add(1);

@@ -175,9 +175,20 @@ impl Slot {
 
     /// The words of the batch that `take` returned.
     ///
-    /// They may be read until the reader answers: row 2 of the table.
+    /// They may be read until the reader calls [`finish`](Self::finish) and answers: row 2 of the
+    /// table.
     #[inline(always)]
     pub(crate) fn words(&self) -> *const Word {
         self.body.with(|body| body.cast::<Word>())
+    }
+
+    /// The reader has read what `words` returned and is about to answer batch `sequence`.
+    ///
+    /// Costs nothing: it is the other end of the read, for the models, which see here that
+    /// nobody wrote meanwhile.
+    #[inline(always)]
+    pub(crate) fn finish(&self, sequence: u32) {
+        debug_assert!(self.take(sequence).is_some(), "overwritten while it was read");
+        self.body.with(|_| ());
     }
 }

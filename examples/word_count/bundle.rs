@@ -2,14 +2,14 @@
 
 use std::mem::take;
 
-/// Words one behind the other, so that a batch is two allocations whatever it holds.
+/// Words one behind the other, so that a bundle is two allocations whatever it holds.
 #[derive(Debug, Default)]
-pub(crate) struct Batch {
+pub(crate) struct Bundle {
     text: String,
     lengths: Vec<u16>,
 }
 
-impl Batch {
+impl Bundle {
     pub(crate) fn words(&self) -> impl Iterator<Item = &str> {
         let mut rest = &self.text[..];
         self.lengths.iter().map(move |length| {
@@ -33,21 +33,21 @@ impl Batch {
     }
 
     fn is_full(&self) -> bool {
-        self.text.len() >= BATCH_BYTES
+        self.text.len() >= BUNDLE_BYTES
     }
 }
 
-/// The batches of one task: one that is filled for each shard, and those that are full.
+/// The bundles of one task: one that is filled for each shard, and those that are full.
 #[derive(Debug)]
-pub(crate) struct Batches {
-    filling: Vec<Batch>,
-    full: Vec<(usize, Batch)>,
-    empty: Vec<Batch>,
+pub(crate) struct Bundles {
+    filling: Vec<Bundle>,
+    full: Vec<(usize, Bundle)>,
+    empty: Vec<Bundle>,
 }
 
-impl Batches {
+impl Bundles {
     pub(crate) fn new(shards: usize) -> Self {
-        let filling = (0..shards).map(|_| Batch::default()).collect();
+        let filling = (0..shards).map(|_| Bundle::default()).collect();
         Self {
             filling,
             full: Vec::new(),
@@ -55,31 +55,31 @@ impl Batches {
         }
     }
 
-    /// Puts a word into the batch of its shard.
+    /// Puts a word into the bundle of its shard.
     pub(crate) fn push(&mut self, word: &str) {
         let shard = shard_of(word, self.filling.len());
-        let batch = &mut self.filling[shard];
-        batch.push(word);
-        if batch.is_full() {
-            let full = std::mem::replace(batch, self.empty.pop().unwrap_or_default());
+        let bundle = &mut self.filling[shard];
+        bundle.push(word);
+        if bundle.is_full() {
+            let full = std::mem::replace(bundle, self.empty.pop().unwrap_or_default());
             self.full.push((shard, full));
         }
     }
 
-    /// The full batches, each with its shard.
-    pub(crate) fn take_full(&mut self) -> Vec<(usize, Batch)> {
+    /// The full bundles, each with its shard.
+    pub(crate) fn take_full(&mut self) -> Vec<(usize, Bundle)> {
         take(&mut self.full)
     }
 
-    /// All batches, each with its shard; nothing is left.
-    pub(crate) fn take_all(&mut self) -> Vec<(usize, Batch)> {
+    /// All bundles, each with its shard; nothing is left.
+    pub(crate) fn take_all(&mut self) -> Vec<(usize, Bundle)> {
         let mut all = take(&mut self.full);
         all.extend(self.filling.iter_mut().map(take).enumerate());
         all
     }
 
-    /// Takes emptied batches back, to be filled again.
-    pub(crate) fn recycle(&mut self, empty: impl IntoIterator<Item = Batch>) {
+    /// Takes emptied bundles back, to be filled again.
+    pub(crate) fn recycle(&mut self, empty: impl IntoIterator<Item = Bundle>) {
         self.empty.extend(empty);
     }
 }
@@ -92,8 +92,8 @@ fn shard_of(word: &str, shards: usize) -> usize {
     (hash >> 32) as usize % shards
 }
 
-/// A batch is full with so much text: some hundred words, which pay for a request.
-const BATCH_BYTES: usize = 4096;
+/// A bundle is full with so much text: some hundred words, which pay for a request.
+const BUNDLE_BYTES: usize = 4096;
 /// The constants of the hash FNV-1a.
 const FNV_BASIS: u64 = 0xCBF2_9CE4_8422_2325;
 const FNV_PRIME: u64 = 0x0000_0100_0000_01B3;
@@ -106,20 +106,20 @@ mod tests {
 
     #[test]
     fn words_come_out_as_they_went_in() {
-        let mut batches = Batches::new(3);
+        let mut bundles = Bundles::new(3);
         let words: Vec<_> = (0..5000).map(|n| format!("wört{n}")).collect();
         for word in &words {
-            batches.push(word);
+            bundles.push(word);
         }
-        let full = batches.take_full();
-        assert!(!full.is_empty() && full.iter().all(|(_, batch)| batch.is_full()));
+        let full = bundles.take_full();
+        assert!(!full.is_empty() && full.iter().all(|(_, bundle)| bundle.is_full()));
         let mut out = Vec::new();
-        for (shard, batch) in full.into_iter().chain(batches.take_all()) {
-            for word in batch.words() {
+        for (shard, bundle) in full.into_iter().chain(bundles.take_all()) {
+            for word in bundle.words() {
                 assert_eq!(shard_of(word, 3), shard);
                 out.push(word.to_owned());
             }
-            batches.recycle([batch.emptied()]);
+            bundles.recycle([bundle.emptied()]);
         }
         assert_eq!(out.len(), words.len());
         assert_eq!(
@@ -127,10 +127,10 @@ mod tests {
             words.into_iter().collect()
         );
         assert!(
-            batches
+            bundles
                 .take_all()
                 .iter()
-                .all(|(_, batch)| batch.words().next().is_none())
+                .all(|(_, bundle)| bundle.words().next().is_none())
         );
     }
 }
