@@ -23,9 +23,10 @@ type Accounts = Arc<[LatchTrust<i64>]>;
 
 #[gossamer::main]
 async fn main() {
-    let workers = gossamer::workers();
-    let accounts: Accounts = (0..ACCOUNTS)
-        .map(|n| gossamer::trustee(n % workers).entrust_latched(DEPOSIT))
+    let workers = gossamer::task_workers();
+    let trustees = gossamer::trustees();
+    let accounts: Accounts = (trustees.iter().cycle().take(ACCOUNTS))
+        .map(|trustee| trustee.entrust_latched(DEPOSIT))
         .collect();
 
     // On each worker, tasks that send money round in opposite directions.

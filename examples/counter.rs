@@ -14,7 +14,7 @@ use futures::future::join_all;
 #[gossamer::main]
 async fn main() {
     let counter = gossamer::entrust(0_u64);
-    let workers = gossamer::workers();
+    let workers = gossamer::task_workers();
 
     let tasks = (0..workers).map(|worker| {
         let counter = counter.clone();

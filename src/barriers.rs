@@ -14,7 +14,12 @@ impl Barriers {
     pub(crate) fn new(workers: usize) -> Self {
         let (quiet, buried) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let workers = AtomicUsize::new(workers);
-        Self { workers, begun: AtomicU8::new(0), quiet, buried }
+        Self {
+            workers,
+            begun: AtomicU8::new(0),
+            quiet,
+            buried,
+        }
     }
 
     /// Only the first `started` workers exist: starting the next one failed.

@@ -33,7 +33,9 @@ where
     // after both have been dropped; what is left of the job then holds no borrow.
     let job = unsafe { transmute::<Job<'_>, Job<'static>>(job) };
     drop(worker.spawn(job));
-    receiver.recv().expect("block_on: the worker ended before the future did")
+    receiver
+        .recv()
+        .expect("block_on: the worker ended before the future did")
 }
 
 type Job<'a> = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()> + 'a>> + Send + 'a>;
@@ -53,7 +55,10 @@ impl<F, O> Start<F, O> {
     {
         let Self { f, sender } = self;
         match catch_unwind(AssertUnwindSafe(f)) {
-            Ok(future) => Box::pin(Running { future: Some(Box::pin(future)), sender }),
+            Ok(future) => Box::pin(Running {
+                future: Some(Box::pin(future)),
+                sender,
+            }),
             Err(payload) => {
                 // The caller waits for this, so it is there to take it.
                 drop(sender.send(Err(payload)));
@@ -86,7 +91,10 @@ impl<Fut: Future> Future for Running<Fut> {
         let future = self.future.take();
         let dropped = catch_unwind(AssertUnwindSafe(move || drop(future)));
         // The caller waits for this, so it is there to take it.
-        drop(self.sender.send(outcome.and_then(|output| dropped.map(|()| output))));
+        drop(
+            self.sender
+                .send(outcome.and_then(|output| dropped.map(|()| output))),
+        );
         Poll::Ready(())
     }
 }

@@ -284,16 +284,21 @@ impl Builder {
         this
     }
 
-    fn plan(
-        self,
-        env: impl Fn(&str) -> Option<std::ffi::OsString>,
-    ) -> Result<Plan, BuildError> {
+    fn plan(self, env: impl Fn(&str) -> Option<std::ffi::OsString>) -> Result<Plan, BuildError> {
         let Self { set, defaults, .. } = self;
         let allowed = allowed_cores().map_err(|source| BuildError::Cores { source })?;
-        let workers = Source::pick(set.workers, "GOSSAMER_WORKERS", &env, defaults.workers, "workers")
-            .require(allowed.len(), |n| (1..=WORKERS_MAX).contains(n), || {
-                format!("from 1 to {WORKERS_MAX}")
-            })?;
+        let workers = Source::pick(
+            set.workers,
+            "GOSSAMER_WORKERS",
+            &env,
+            defaults.workers,
+            "workers",
+        )
+        .require(
+            allowed.len(),
+            |n| (1..=WORKERS_MAX).contains(n),
+            || format!("from 1 to {WORKERS_MAX}"),
+        )?;
         let dedicated_trustees = Source::pick(
             set.dedicated_trustees,
             "GOSSAMER_DEDICATED_TRUSTEES",
@@ -301,27 +306,62 @@ impl Builder {
             defaults.dedicated_trustees,
             "dedicated_trustees",
         )
-        .require(0, |n| *n < workers, || {
-            format!("from 0 to {}: of {workers} workers one must run tasks", workers - 1)
-        })?;
-        let idle = Source::pick(set.idle, "GOSSAMER_IDLE", &env, defaults.idle, "idle")
-            .require(Idle::default(), |_| true, || "spin, adaptive or park".into())?;
-        let pinning = Source::pick(set.pinning, "GOSSAMER_PIN", &env, defaults.pinning, "pin_to")
-            .require(Pinning::None, |pinning| pinning.is_within(&allowed), || {
-                format!("true, false or a list of cores that this process may use: {}", list(&allowed))
-            })?;
+        .require(
+            0,
+            |n| *n < workers,
+            || {
+                format!(
+                    "from 0 to {}: of {workers} workers one must run tasks",
+                    workers - 1
+                )
+            },
+        )?;
+        let idle = Source::pick(set.idle, "GOSSAMER_IDLE", &env, defaults.idle, "idle").require(
+            Idle::default(),
+            |_| true,
+            || "spin, adaptive or park".into(),
+        )?;
+        let pinning = Source::pick(
+            set.pinning,
+            "GOSSAMER_PIN",
+            &env,
+            defaults.pinning,
+            "pin_to",
+        )
+        .require(
+            Pinning::None,
+            |pinning| pinning.is_within(&allowed),
+            || {
+                format!(
+                    "true, false or a list of cores that this process may use: {}",
+                    list(&allowed)
+                )
+            },
+        )?;
         let cores = match pinning {
             Pinning::None => None,
             Pinning::Allowed => Some(allowed),
             Pinning::These(cores) => Some(cores),
         };
-        let mut executor = Config { idle, ..Config::default() };
+        let mut executor = Config {
+            idle,
+            ..Config::default()
+        };
         if let Some(budget) = self.budget {
             executor.budget = budget.max(1);
         }
-        let stalls = self.stall_after.map(|threshold| (threshold, self.stall_hook));
+        let stalls = self
+            .stall_after
+            .map(|threshold| (threshold, self.stall_hook));
         let panic_hook = self.panic_hook;
-        Ok(Plan { workers, dedicated_trustees, cores, executor, stalls, panic_hook })
+        Ok(Plan {
+            workers,
+            dedicated_trustees,
+            cores,
+            executor,
+            stalls,
+            panic_hook,
+        })
     }
 }
 
@@ -333,7 +373,9 @@ impl Default for Builder {
 
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builder").field("workers", &self.set.workers).finish_non_exhaustive()
+        f.debug_struct("Builder")
+            .field("workers", &self.set.workers)
+            .finish_non_exhaustive()
     }
 }
 
@@ -375,16 +417,24 @@ impl<V: FromStr + Display> Source<V> {
     ) -> Result<V, BuildError> {
         match self {
             Self::Unset => Ok(fallback),
-            Self::Setting(_, value) | Self::Environment(_, _, Some(value)) if is_allowed(&value) => {
+            Self::Setting(_, value) | Self::Environment(_, _, Some(value))
+                if is_allowed(&value) =>
+            {
                 Ok(value)
             }
             Self::Setting(setting, value) => {
                 let value = value.to_string();
-                Err(BuildError::Setting { setting, value, allowed: allowed() })
+                Err(BuildError::Setting {
+                    setting,
+                    value,
+                    allowed: allowed(),
+                })
             }
-            Self::Environment(variable, value, _) => {
-                Err(BuildError::Environment { variable, value, allowed: allowed() })
-            }
+            Self::Environment(variable, value, _) => Err(BuildError::Environment {
+                variable,
+                value,
+                allowed: allowed(),
+            }),
         }
     }
 }
@@ -426,7 +476,11 @@ impl Display for Pinning {
 }
 
 fn list(cores: &[usize]) -> String {
-    cores.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
+    cores
+        .iter()
+        .map(usize::to_string)
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 /// The most workers of one runtime: links are made per pair, and tables per worker.
@@ -444,21 +498,35 @@ mod tests {
     }
 
     fn refusal(env: (&str, &str)) -> String {
-        plan(Builder::new(), &[env]).err().expect("refused").to_string()
+        plan(Builder::new(), &[env])
+            .err()
+            .expect("refused")
+            .to_string()
     }
 
     #[test]
     fn environment_beats_macro_and_builder_beats_environment() {
         let from_macro = || Builder::new().__defaults(|builder| builder.workers(3));
         assert_eq!(plan(from_macro(), &[]).unwrap().workers, 3);
-        assert_eq!(plan(from_macro(), &[("GOSSAMER_WORKERS", "5")]).unwrap().workers, 5);
+        assert_eq!(
+            plan(from_macro(), &[("GOSSAMER_WORKERS", "5")])
+                .unwrap()
+                .workers,
+            5
+        );
         let built = from_macro().workers(7);
-        assert_eq!(plan(built, &[("GOSSAMER_WORKERS", "5")]).unwrap().workers, 7);
+        assert_eq!(
+            plan(built, &[("GOSSAMER_WORKERS", "5")]).unwrap().workers,
+            7
+        );
     }
 
     #[test]
     fn bad_values_name_the_variable_and_what_is_allowed() {
-        assert_eq!(refusal(("GOSSAMER_WORKERS", "0")), "GOSSAMER_WORKERS=0: must be from 1 to 1024");
+        assert_eq!(
+            refusal(("GOSSAMER_WORKERS", "0")),
+            "GOSSAMER_WORKERS=0: must be from 1 to 1024"
+        );
         assert_eq!(
             refusal(("GOSSAMER_WORKERS", "abc")),
             "GOSSAMER_WORKERS=abc: must be from 1 to 1024"
@@ -467,8 +535,14 @@ mod tests {
         assert!(refusal(("GOSSAMER_IDLE", "nap")).contains("spin, adaptive or park"));
         let pin = refusal(("GOSSAMER_PIN", "99999"));
         assert!(pin.starts_with("GOSSAMER_PIN=99999: must be true, false or a list of cores"));
-        let dedicated = [("GOSSAMER_WORKERS", "2"), ("GOSSAMER_DEDICATED_TRUSTEES", "2")];
-        let error = plan(Builder::new(), &dedicated).err().expect("refused").to_string();
+        let dedicated = [
+            ("GOSSAMER_WORKERS", "2"),
+            ("GOSSAMER_DEDICATED_TRUSTEES", "2"),
+        ];
+        let error = plan(Builder::new(), &dedicated)
+            .err()
+            .expect("refused")
+            .to_string();
         assert!(error.contains("from 0 to 1"), "{error}");
     }
 }

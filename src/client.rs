@@ -97,7 +97,10 @@ impl Client {
 
     /// Whether no request of this client is under way.
     pub(crate) fn is_idle(&self) -> bool {
-        self.lanes.iter().filter_map(OnceCell::get).all(|lane| lane.borrow().link.is_idle())
+        self.lanes
+            .iter()
+            .filter_map(OnceCell::get)
+            .all(|lane| lane.borrow().link.is_idle())
     }
 
     /// Issues a request to the trustee of worker `to`.
@@ -115,7 +118,9 @@ impl Client {
 
     /// How many requests to worker `to` wait for a slot.
     pub(crate) fn backlog(&self, to: u32) -> usize {
-        self.lanes[to as usize].get().map_or(0, |lane| lane.borrow().link.backlog())
+        self.lanes[to as usize]
+            .get()
+            .map_or(0, |lane| lane.borrow().link.backlog())
     }
 
     /// Publishes what was issued; once a turn, after the tasks.
@@ -164,7 +169,8 @@ impl Client {
     #[inline(always)]
     pub(crate) fn sees_work(&self) -> bool {
         let mut sees_work = !self.dirty.is_empty();
-        self.awaited.for_each(|to| sees_work |= self.lane(to).borrow().link.has_response());
+        self.awaited
+            .for_each(|to| sees_work |= self.lane(to).borrow().link.has_response());
         sees_work
     }
 
@@ -215,7 +221,9 @@ impl Client {
         // SAFETY: `harvest_lane` takes each batch once, so this is called once for it.
         let mut exceptions = unsafe { responses.exceptions() }.into_iter().peekable();
         for done in 0..responses.count() {
-            let payload = exceptions.next_if(|(at, _)| *at == done).map(|(_, payload)| payload);
+            let payload = exceptions
+                .next_if(|(at, _)| *at == done)
+                .map(|(_, payload)| payload);
             let next = || self.complete_next(to, &mut responses, payload);
             if let Err(payload) = catch_unwind(AssertUnwindSafe(next)) {
                 self.report(payload);
@@ -263,7 +271,10 @@ impl Client {
         let (lane, link, issued) = Lane::open(Arc::clone(peer));
         let link = OpenLink::new(self.index, Arc::clone(&self.home), link, issued);
         let sent = peer.send(Message::Open(Box::new(link)));
-        assert!(sent.is_ok(), "workers end only after all clients have closed");
+        assert!(
+            sent.is_ok(),
+            "workers end only after all clients have closed"
+        );
         self.lanes[to as usize].get_or_init(|| Box::new(RefCell::new(lane)))
     }
 }

@@ -47,6 +47,21 @@ pub fn workers() -> usize {
     current("workers", "Runtime::workers").workers().len()
 }
 
+/// How many workers run tasks: all but the dedicated trustees, which are the last.
+///
+/// ```
+/// # #[gossamer::main(workers = 3, dedicated_trustees = 1)]
+/// # async fn main() {
+/// assert_eq!(gossamer::task_workers(), 2);
+/// # }
+/// ```
+///
+/// # Panics
+/// As [`entrust`].
+pub fn task_workers() -> usize {
+    current("task_workers", "Runtime::task_workers").task_workers()
+}
+
 /// The index of the worker that this thread is.
 ///
 /// ```
@@ -103,7 +118,10 @@ pub fn trustee(index: usize) -> Trustee {
 /// As [`entrust`].
 pub fn trustees() -> Vec<Trustee> {
     let shared = current("trustees", "Runtime::trustees");
-    shared.trustee_workers().map(|worker| Trustee::new(shared.id(), worker)).collect()
+    shared
+        .trustee_workers()
+        .map(|worker| Trustee::new(shared.id(), worker))
+        .collect()
 }
 
 /// The trustee of the worker that this thread is.
@@ -182,10 +200,18 @@ where
 /// As [`entrust`].
 pub fn metrics() -> Vec<WorkerMetrics> {
     let shared = current("metrics", "Runtime::metrics");
-    shared.workers().iter().map(|worker| WorkerMetrics::of(worker)).collect()
+    shared
+        .workers()
+        .iter()
+        .map(|worker| WorkerMetrics::of(worker))
+        .collect()
 }
 
-pub(crate) fn spawn_on_shared<F, Fut>(shared: &Shared, worker: usize, f: F) -> JoinHandle<Fut::Output>
+pub(crate) fn spawn_on_shared<F, Fut>(
+    shared: &Shared,
+    worker: usize,
+    f: F,
+) -> JoinHandle<Fut::Output>
 where
     F: FnOnce() -> Fut + Send + 'static,
     Fut: Future + 'static,

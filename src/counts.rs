@@ -35,14 +35,20 @@ pub(crate) enum Release {
 impl Counts {
     /// One trust, and `holders` in all.
     pub(crate) fn new(holders: usize) -> Self {
-        Self { trusts: AtomicUsize::new(1), holders: AtomicUsize::new(holders) }
+        Self {
+            trusts: AtomicUsize::new(1),
+            holders: AtomicUsize::new(holders),
+        }
     }
 
     /// Another trust, made from one that exists.
     pub(crate) fn retain(&self) {
         // Relaxed: a new trust is made from one that is alive, which orders nothing.
         let before = self.trusts.fetch_add(1, Ordering::Relaxed);
-        assert!(before < COUNT_MAX, "more than {COUNT_MAX} trusts of one property");
+        assert!(
+            before < COUNT_MAX,
+            "more than {COUNT_MAX} trusts of one property"
+        );
     }
 
     /// A trust goes.
@@ -55,7 +61,9 @@ impl Counts {
     pub(crate) fn claim(&self) -> bool {
         // Acquire: pairs with the Release in `step_down`; the claimer's obituary follows what
         // the others issued. Relaxed on failure: nothing was learnt but a number.
-        self.trusts.compare_exchange(1, 0, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        self.trusts
+            .compare_exchange(1, 0, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// Undoes a [`claim`](Self::claim); the caller holds the property again as its only trust.
@@ -69,14 +77,19 @@ impl Counts {
     pub(crate) fn upgrade(&self) -> bool {
         let more = |trusts: usize| (trusts > 0 && trusts < COUNT_MAX).then_some(trusts + 1);
         // Acquire: pairs with the Release in `revive`. Relaxed on failure, as above.
-        self.trusts.fetch_update(Ordering::Acquire, Ordering::Relaxed, more).is_ok()
+        self.trusts
+            .fetch_update(Ordering::Acquire, Ordering::Relaxed, more)
+            .is_ok()
     }
 
     /// Another holder of the memory, made by one that exists.
     pub(crate) fn retain_memory(&self) {
         // Relaxed: as in `retain`.
         let before = self.holders.fetch_add(1, Ordering::Relaxed);
-        assert!(before < COUNT_MAX, "more than {COUNT_MAX} weak trusts of one property");
+        assert!(
+            before < COUNT_MAX,
+            "more than {COUNT_MAX} weak trusts of one property"
+        );
     }
 
     /// A holder of the memory goes; after `Last` the caller frees it.

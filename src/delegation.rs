@@ -65,13 +65,20 @@ enum Progress {
     /// Or not begun, if there is work.
     Finished,
     /// Worker `issuer` holds it at `entry` of its table.
-    Issued { issuer: u32, entry: u32 },
+    Issued {
+        issuer: u32,
+        entry: u32,
+    },
     Mailed,
 }
 
 impl<U: Send + 'static, W: Work<U>> Request<U, W> {
     pub(crate) fn new(work: W) -> Self {
-        Self { work: Some(work), progress: Progress::Finished, mailbox: None }
+        Self {
+            work: Some(work),
+            progress: Progress::Finished,
+            mailbox: None,
+        }
     }
 
     /// Moves the request on; `CATCH` says whether a panic of inline code is caught here.
@@ -141,8 +148,13 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
             return Poll::Ready(Err(Fault::Closed));
         }
         let entry = worker.client.pending().insert::<U>(cx.waker().clone());
-        self.progress = Progress::Issued { issuer: worker.index(), entry };
-        worker.client.issue::<U, W, Awaited>(to, key, work, Awaited(entry));
+        self.progress = Progress::Issued {
+            issuer: worker.index(),
+            entry,
+        };
+        worker
+            .client
+            .issue::<U, W, Awaited>(to, key, work, Awaited(entry));
         Poll::Pending
     }
 
@@ -182,14 +194,20 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
 
     fn mail(&mut self, target: &impl Target) -> oneshot::Receiver<Outcome<U>> {
         let (sender, receiver) = oneshot::channel();
-        match (self.work.take(), replace(&mut self.progress, Progress::Mailed)) {
+        match (
+            self.work.take(),
+            replace(&mut self.progress, Progress::Mailed),
+        ) {
             (Some(work), _) => post_foreign(target, work, move |outcome| {
                 // If nobody waits any more, the result is dropped where it was made.
                 drop(sender.send(outcome));
             }),
             (None, Progress::Issued { issuer, entry }) => settle(target, issuer, move |worker| {
                 let redirect = move |outcome| drop(sender.send(outcome));
-                worker.client.pending().redirect::<U>(entry, Box::new(redirect));
+                worker
+                    .client
+                    .pending()
+                    .redirect::<U>(entry, Box::new(redirect));
             }),
             (None, _) => {
                 self.progress = Progress::Finished;
@@ -220,7 +238,10 @@ pub(crate) fn post_foreign<U: 'static, W: Work<U>>(
     work: W,
     done: impl FnOnce(Outcome<U>) + Send + 'static,
 ) {
-    let Some(shared) = target.shared().filter(|shared| !shared.shutdown.has_begun()) else {
+    let Some(shared) = target
+        .shared()
+        .filter(|shared| !shared.shutdown.has_begun())
+    else {
         return;
     };
     let key = target.key();
@@ -274,7 +295,10 @@ impl<'a, T: 'static, F: FnOnce(&mut T) -> U + Send + 'static, U: Send + 'static>
     Delegation<'a, T, F, U>
 {
     pub(crate) fn new(trust: TrustRef<'a, T>, f: F) -> Self {
-        Self { request: Request::new(OnProperty::new(f)), trust }
+        Self {
+            request: Request::new(OnProperty::new(f)),
+            trust,
+        }
     }
 
     #[inline(always)]
@@ -340,12 +364,9 @@ impl<T: 'static, F: FnOnce(&mut T) -> U + Send + 'static, U: Send + 'static> Dro
 /// # }
 /// ```
 #[must_use = "a delegation does nothing until it is awaited; `post` is the eager form"]
-pub struct TryDelegation<
-    'a,
-    T: 'static,
-    F: FnOnce(&mut T) -> U + Send + 'static,
-    U: Send + 'static,
->(pub(crate) Delegation<'a, T, F, U>);
+pub struct TryDelegation<'a, T: 'static, F: FnOnce(&mut T) -> U + Send + 'static, U: Send + 'static>(
+    pub(crate) Delegation<'a, T, F, U>,
+);
 
 impl<T: 'static, F: FnOnce(&mut T) -> U + Send + 'static, U: Send + 'static> Future
     for TryDelegation<'_, T, F, U>

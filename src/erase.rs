@@ -38,7 +38,10 @@ pub(crate) struct OnProperty<T, F> {
 
 impl<T, F> OnProperty<T, F> {
     pub(crate) fn new(f: F) -> Self {
-        Self { f, property: PhantomData }
+        Self {
+            f,
+            property: PhantomData,
+        }
     }
 }
 
@@ -129,7 +132,10 @@ unsafe fn complete<U, C: Complete<U>>(
     // SAFETY: row 3 of the table, by the contract.
     let this = unsafe { take::<C>(data, DATA_WORDS_MAX) };
     let outcome = match result {
-        Ok(words) => Ok(ResultWords { words, result: PhantomData }),
+        Ok(words) => Ok(ResultWords {
+            words,
+            result: PhantomData,
+        }),
         Err(payload) => Err(Fault::Panicked(payload)),
     };
     this.complete(client, outcome);
@@ -167,7 +173,10 @@ impl<U> ResultWords<U> {
     /// That happened, for this `U`, and it is taken or dropped once.
     #[inline(always)]
     pub(crate) unsafe fn at(place: &[Word]) -> Self {
-        Self { words: place.as_ptr(), result: PhantomData }
+        Self {
+            words: place.as_ptr(),
+            result: PhantomData,
+        }
     }
 }
 

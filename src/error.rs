@@ -67,7 +67,9 @@ impl Panic {
     ///
     /// See the example of the [type](Self).
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        self.0.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -117,7 +119,10 @@ impl Fault {
     pub(crate) fn raise(self) -> ! {
         match self {
             Self::Panicked(payload) if !payload.is::<Poisoned>() => resume_unwind(payload),
-            fault => panic!("{}; `try_apply` returns this as a value", fault.into_error()),
+            fault => panic!(
+                "{}; `try_apply` returns this as a value",
+                fault.into_error()
+            ),
         }
     }
 }

@@ -25,6 +25,7 @@ impl Issued {
     #[inline(always)]
     pub(crate) fn advance(&self) {
         // Relaxed: single writer; published as `load` says.
-        self.0.store(self.0.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        self.0
+            .store(self.0.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 }

@@ -43,7 +43,9 @@ impl Lane {
     /// Hands a request to the link, or to its backlog.
     #[inline(always)]
     pub(crate) fn issue<U, W: Work<U>, C: Complete<U>>(&mut self, key: Key, work: W, data: C) {
-        let place = self.link.issue(erase::call::<U, W>(), key, note::words::<U, C>());
+        let place = self
+            .link
+            .issue(erase::call::<U, W>(), key, note::words::<U, C>());
         // SAFETY: the row of the table.
         unsafe { erase::put_captures(place.captures, work) };
         // SAFETY: the row of the table.

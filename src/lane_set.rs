@@ -8,7 +8,11 @@ pub(crate) struct LaneSet(Box<[Cell<u64>]>);
 impl LaneSet {
     /// No lanes, of so many workers.
     pub(crate) fn new(workers: usize) -> Self {
-        Self((0..workers.div_ceil(LANES_PER_WORD)).map(|_| Cell::new(0)).collect())
+        Self(
+            (0..workers.div_ceil(LANES_PER_WORD))
+                .map(|_| Cell::new(0))
+                .collect(),
+        )
     }
 
     #[inline(always)]
@@ -54,7 +58,9 @@ mod tests {
     #[test]
     fn visits_each_once_while_it_changes() {
         let set = LaneSet::new(130);
-        [0, 63, 64, 129].into_iter().for_each(|lane| set.insert(lane));
+        [0, 63, 64, 129]
+            .into_iter()
+            .for_each(|lane| set.insert(lane));
         let mut seen = Vec::new();
         set.for_each(|lane| {
             seen.push(lane);

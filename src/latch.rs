@@ -62,7 +62,12 @@ impl<T: 'static> LatchTrust<T> {
     where
         T: Send,
     {
-        Self(Trust::new(runtime, shared, worker, Latched(State::Sent(Some(value)))))
+        Self(Trust::new(
+            runtime,
+            shared,
+            worker,
+            Latched(State::Sent(Some(value))),
+        ))
     }
 
     /// Runs `f` on the property as soon as nobody before it holds the latch.
@@ -85,7 +90,9 @@ impl<T: 'static> LatchTrust<T> {
         F: FnOnce(&mut T) -> U + Send + 'static,
         U: Send + 'static,
     {
-        self.outcome_of_apply(f).await.unwrap_or_else(|fault| fault.raise())
+        self.outcome_of_apply(f)
+            .await
+            .unwrap_or_else(|fault| fault.raise())
     }
 
     /// As [`apply`](Self::apply), with failures as values.
@@ -140,7 +147,9 @@ impl<T: 'static> LatchTrust<T> {
         F: AsyncFnOnce(&mut T) -> U + Send + 'static,
         U: Send + 'static,
     {
-        self.outcome_of_launch(f).await.unwrap_or_else(|fault| fault.raise())
+        self.outcome_of_launch(f)
+            .await
+            .unwrap_or_else(|fault| fault.raise())
     }
 
     /// As [`launch`](Self::launch), with failures as values.
@@ -270,7 +279,11 @@ enum TurnState {
 impl<T> Latch<T> {
     fn new(value: T) -> Self {
         let (is_held, queue) = (Cell::new(false), RefCell::default());
-        Self { is_held, queue, value: UnsafeCell::new(value) }
+        Self {
+            is_held,
+            queue,
+            value: UnsafeCell::new(value),
+        }
     }
 
     fn try_lock(self: &Rc<Self>) -> Option<Hold<T>> {
@@ -280,14 +293,20 @@ impl<T> Latch<T> {
 
     /// Stands in line from this call on.
     fn queue(self: &Rc<Self>) -> Waiting<T> {
-        let turn = Turn { state: Cell::new(TurnState::Waiting), waker: RefCell::default() };
+        let turn = Turn {
+            state: Cell::new(TurnState::Waiting),
+            waker: RefCell::default(),
+        };
         let turn = Rc::new(turn);
         if self.is_held.replace(true) {
             self.queue.borrow_mut().push_back(Rc::clone(&turn));
         } else {
             turn.state.set(TurnState::Granted);
         }
-        Waiting { latch: Rc::clone(self), turn }
+        Waiting {
+            latch: Rc::clone(self),
+            turn,
+        }
     }
 
     /// Hands the latch to the first in line, or frees it.

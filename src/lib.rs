@@ -34,8 +34,8 @@ mod worker;
 
 pub use builder::{BuildError, Builder};
 pub use context::{
-    entrust, local_trustee, metrics, spawn, spawn_on, trustee, trustees, try_worker_id, worker_id,
-    workers,
+    entrust, local_trustee, metrics, spawn, spawn_on, task_workers, trustee, trustees,
+    try_worker_id, worker_id, workers,
 };
 pub use delegation::{Delegation, TryDelegation};
 pub use error::{ApplyError, Panic};

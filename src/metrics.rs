@@ -121,5 +121,8 @@ impl Stats {
 #[inline(always)]
 fn add(figure: &AtomicU64, more: u64) {
     // Relaxed: a figure for people.
-    figure.store(figure.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
+    figure.store(
+        figure.load(Ordering::Relaxed).wrapping_add(more),
+        Ordering::Relaxed,
+    );
 }

@@ -23,9 +23,13 @@ pub(crate) const fn words<U, C: Complete<U>>() -> usize {
 #[inline(always)]
 pub(crate) unsafe fn write<U, C: Complete<U>>(place: *mut Word, data: C) {
     // SAFETY: by the contract.
-    unsafe { place.cast::<&'static Completion>().write(const { &C::COMPLETION }) };
+    unsafe {
+        place
+            .cast::<&'static Completion>()
+            .write(const { &C::COMPLETION })
+    };
     // SAFETY: by the contract; `data_words` are what a `C` needs.
-    unsafe { put(place.add(1), data, DATA_WORDS_MAX) };
+    unsafe { put(place.wrapping_add(1), data, DATA_WORDS_MAX) };
 }
 
 /// The completion of a note.

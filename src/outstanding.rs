@@ -11,7 +11,11 @@ impl Outstanding {
     pub(crate) fn now<'a>(clients: impl Iterator<Item = (u32, &'a Issued, u64)>) -> Self {
         let clients = clients.map(|(client, issued, served)| (client, issued.load(), served));
         let outstanding = clients.filter(|(_, issued, served)| issued > served);
-        Self(outstanding.map(|(client, issued, _)| (client, issued)).collect())
+        Self(
+            outstanding
+                .map(|(client, issued, _)| (client, issued))
+                .collect(),
+        )
     }
 
     /// Whether nothing was outstanding from the first.
@@ -21,6 +25,8 @@ impl Outstanding {
 
     /// Whether all of it has been served, where `served` says how much of a client's was.
     pub(crate) fn is_served(&self, served: impl Fn(u32) -> u64) -> bool {
-        self.0.iter().all(|&(client, issued)| served(client) >= issued)
+        self.0
+            .iter()
+            .all(|&(client, issued)| served(client) >= issued)
     }
 }

@@ -28,11 +28,11 @@ use std::cell::RefCell;
 use std::mem::{MaybeUninit, replace};
 use std::task::{Context, Poll, Waker};
 
-use gossamer_transport::{RESULT_WORDS_MAX, Word};
 use crate::client::Client;
 use crate::contain::contain;
 use crate::erase::{Complete, ResultWords};
 use crate::error::{Fault, Outcome, Payload};
+use gossamer_transport::{RESULT_WORDS_MAX, Word};
 
 /// Hands a result on to whoever awaits it elsewhere.
 pub(crate) type Redirect<U> = Box<dyn FnOnce(Outcome<U>) + Send>;
@@ -93,7 +93,11 @@ impl PendingTable {
     #[inline(always)]
     pub(crate) fn poll<U: 'static>(&self, index: u32, cx: &Context<'_>) -> Poll<Outcome<U>> {
         let mut entries = self.entries.borrow_mut();
-        if let Some(Pending { state: State::Done(stored), .. }) = entries.table.get(index as usize) {
+        if let Some(Pending {
+            state: State::Done(stored),
+            ..
+        }) = entries.table.get(index as usize)
+        {
             let stored = *stored;
             std::mem::forget(entries.remove(index)); // copied above
             drop(entries);
@@ -182,14 +186,19 @@ impl PendingTable {
             Some(State::Failed(_)) => {
                 let state = entries.remove(index);
                 drop(entries);
-                let State::Failed(fault) = state else { unreachable!("matched above") };
+                let State::Failed(fault) = state else {
+                    unreachable!("matched above")
+                };
                 return Poll::Ready(Err(fault));
             }
             Some(_) => drop(entries),
         }
         let waker = cx.waker().clone();
         let mut entries = self.entries.borrow_mut();
-        let before = replace(&mut entries.table[index as usize].state, State::Waiting(waker));
+        let before = replace(
+            &mut entries.table[index as usize].state,
+            State::Waiting(waker),
+        );
         drop(entries);
         drop(before);
         Poll::Pending
@@ -200,7 +209,10 @@ impl PendingTable {
         let mut entries = self.entries.borrow_mut();
         match entries.table.get_mut(index as usize) {
             None => (Some(Err(Fault::Closed)), Some(state)), // swept
-            Some(Pending { state: State::Done(_) | State::Failed(_), .. }) => {
+            Some(Pending {
+                state: State::Done(_) | State::Failed(_),
+                ..
+            }) => {
                 let state_before = entries.remove(index);
                 drop(entries);
                 let outcome = match state_before {
@@ -246,7 +258,8 @@ impl PendingTable {
         }
         // SAFETY: `store` wrote it.
         let address = unsafe { stored[0].assume_init() };
-        let block = std::ptr::with_exposed_provenance_mut::<[Word; RESULT_WORDS_MAX]>(address as usize);
+        let block =
+            std::ptr::with_exposed_provenance_mut::<[Word; RESULT_WORDS_MAX]>(address as usize);
         // SAFETY: `store` made it of a box, and it is taken once.
         let block = unsafe { Box::from_raw(block) };
         // SAFETY: by the contract.
@@ -260,7 +273,10 @@ impl Entries {
     #[cold]
     fn grow(&mut self) -> u32 {
         let index = u32::try_from(self.table.len()).expect("fewer than 2^32 requests in flight");
-        self.table.push(Pending { state: State::Free, drop_result: drop_result::<()> });
+        self.table.push(Pending {
+            state: State::Free,
+            drop_result: drop_result::<()>,
+        });
         index
     }
 

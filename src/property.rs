@@ -84,7 +84,9 @@ impl<T> Property<T> {
         });
         let property = NonNull::from(Box::leak(property));
         let header = property.cast::<Header>();
-        let home = shared.as_ref().map(|shared| &shared.workers()[worker as usize]);
+        let home = shared
+            .as_ref()
+            .map(|shared| &shared.workers()[worker as usize]);
         if home.is_none_or(|home| !home.registry().enter(header)) {
             // SAFETY: never registered, so the creator stands for the trustee; no request exists.
             unsafe { Header::drop_value(header) };
@@ -108,7 +110,7 @@ impl<T> Property<T> {
         // SAFETY: a living property, by the contract.
         let Self { header, value } = unsafe { &*property };
         // SAFETY: row 1, by the contract; present, because a request is never run after the drop.
-        let value = unsafe { (*value.get()).assume_init_mut() };
+        let value = unsafe { &mut *value.get().cast::<T>() };
         // Relaxed: set before the trust was shared, or on this thread.
         if header.poison.load(Ordering::Relaxed) != POISON_IGNORED {
             return header.with_poison(move || f(value));
@@ -133,7 +135,7 @@ impl<T> Property<T> {
             return None;
         }
         // SAFETY: it was present until the line above, so it is read out once.
-        Some(unsafe { (*value.get()).assume_init_read() })
+        Some(unsafe { value.get().cast::<T>().read() })
     }
 
     /// # Safety
@@ -143,7 +145,7 @@ impl<T> Property<T> {
         let Self { header, value } = unsafe { header.cast::<Self>().as_ref() };
         if header.present.replace(false) {
             // SAFETY: it was present until the line above, so it is dropped once.
-            unsafe { (*value.get()).assume_init_drop() };
+            unsafe { value.get().cast::<T>().drop_in_place() };
         }
     }
 }
@@ -177,7 +179,9 @@ impl Header {
         // that it is armed or poisoned, which it stays.
         let (ignored, armed) = (POISON_IGNORED, POISON_ARMED);
         let relaxed = Ordering::Relaxed;
-        let _ = self.poison.compare_exchange(ignored, armed, relaxed, relaxed);
+        let _ = self
+            .poison
+            .compare_exchange(ignored, armed, relaxed, relaxed);
     }
 
     /// Whether requests are refused, as one before has panicked; asked on its trustee.

@@ -58,7 +58,10 @@ impl Registry {
         let mut properties = self.lock();
         properties.is_closed = true;
         let places = std::mem::take(&mut properties.places);
-        places.into_iter().map(|(_, Member(header))| header).collect()
+        places
+            .into_iter()
+            .map(|(_, Member(header))| header)
+            .collect()
     }
 
     /// How many properties there are.

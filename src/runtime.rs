@@ -61,10 +61,18 @@ impl Runtime {
 
     /// Starts the threads and waits until all of them run.
     pub(crate) fn start(plan: Plan) -> Result<Self, BuildError> {
-        let claims = (0..plan.workers).map(|_| Claim::new()).collect::<Result<Vec<_>, _>>();
-        let claims = claims.map_err(|_| BuildError::TooManyExecutors { workers: plan.workers })?;
+        let claims = (0..plan.workers)
+            .map(|_| Claim::new())
+            .collect::<Result<Vec<_>, _>>();
+        let claims = claims.map_err(|_| BuildError::TooManyExecutors {
+            workers: plan.workers,
+        })?;
         let shared = Shared::create(claims, plan.dedicated_trustees, plan.panic_hook);
-        let mut runtime = Self { shared, threads: Vec::new(), _stalls: None };
+        let mut runtime = Self {
+            shared,
+            threads: Vec::new(),
+            _stalls: None,
+        };
         let started = runtime.start_workers(plan.workers, plan.cores.as_deref(), plan.executor);
         let started = started.and_then(|()| match plan.stalls {
             Some((threshold, hook)) => runtime.start_stall_detector(threshold, hook),
@@ -141,6 +149,17 @@ impl Runtime {
         self.shared.workers().len()
     }
 
+    /// How many workers run tasks: all but the dedicated trustees, which are the last.
+    ///
+    /// ```
+    /// let runtime = gossamer::Builder::new().workers(3).dedicated_trustees(1).build()?;
+    /// assert_eq!(runtime.task_workers(), 2);
+    /// # Ok::<(), gossamer::BuildError>(())
+    /// ```
+    pub fn task_workers(&self) -> usize {
+        self.shared.task_workers()
+    }
+
     /// The trustee of worker `index`.
     ///
     /// ```
@@ -154,7 +173,11 @@ impl Runtime {
     /// # Panics
     /// If there is no such worker.
     pub fn trustee(&self, index: usize) -> Trustee {
-        assert!(index < self.workers(), "trustee({index}): there are {} workers", self.workers());
+        assert!(
+            index < self.workers(),
+            "trustee({index}): there are {} workers",
+            self.workers()
+        );
         Trustee::new(self.shared.id(), index as u32)
     }
 
@@ -167,7 +190,10 @@ impl Runtime {
     /// ```
     pub fn trustees(&self) -> Vec<Trustee> {
         let id = self.shared.id();
-        self.shared.trustee_workers().map(|worker| Trustee::new(id, worker)).collect()
+        self.shared
+            .trustee_workers()
+            .map(|worker| Trustee::new(id, worker))
+            .collect()
     }
 
     /// Places `value` on the next trustee in turn.
@@ -180,7 +206,12 @@ impl Runtime {
     /// ```
     pub fn entrust<T: Send + 'static>(&self, value: T) -> Trust<T> {
         let worker = self.shared.next_trustee();
-        Trust::new(self.shared.id(), Some(Arc::clone(&self.shared)), worker, value)
+        Trust::new(
+            self.shared.id(),
+            Some(Arc::clone(&self.shared)),
+            worker,
+            value,
+        )
     }
 
     /// Builds a future on worker `worker` and runs it there.
@@ -194,7 +225,11 @@ impl Runtime {
     ///
     /// # Panics
     /// If there is no such worker, or it is a dedicated trustee.
-    pub fn spawn_on<F, Fut>(&self, worker: usize, f: F) -> gossamer_executor::JoinHandle<Fut::Output>
+    pub fn spawn_on<F, Fut>(
+        &self,
+        worker: usize,
+        f: F,
+    ) -> gossamer_executor::JoinHandle<Fut::Output>
     where
         F: FnOnce() -> Fut + Send + 'static,
         Fut: Future + 'static,
@@ -211,7 +246,11 @@ impl Runtime {
     /// # Ok::<(), gossamer::BuildError>(())
     /// ```
     pub fn metrics(&self) -> Vec<WorkerMetrics> {
-        self.shared.workers().iter().map(|worker| WorkerMetrics::of(worker)).collect()
+        self.shared
+            .workers()
+            .iter()
+            .map(|worker| WorkerMetrics::of(worker))
+            .collect()
     }
 
     fn start_workers(
@@ -299,11 +338,16 @@ impl Drop for Runtime {
 
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runtime").field("workers", &self.workers()).finish_non_exhaustive()
+        f.debug_struct("Runtime")
+            .field("workers", &self.workers())
+            .finish_non_exhaustive()
     }
 }
 
 fn refuse_on_worker(advice: &str) {
     let is_worker = gossamer_executor::is_entered();
-    assert!(!is_worker || std::thread::panicking(), "on a gossamer worker: {advice}");
+    assert!(
+        !is_worker || std::thread::panicking(),
+        "on a gossamer worker: {advice}"
+    );
 }

@@ -114,9 +114,19 @@ impl Shared {
         // Relaxed: only that no number comes twice matters.
         let id = RuntimeId(NEXT_ID.fetch_add(1, Ordering::Relaxed) as u32);
         let shutdown = Barriers::new(claims.len());
-        let workers = claims.into_iter().map(|claim| Arc::new(WorkerShared::new(claim))).collect();
+        let workers = claims
+            .into_iter()
+            .map(|claim| Arc::new(WorkerShared::new(claim)))
+            .collect();
         let next_trustee = AtomicUsize::new(0);
-        let shared = Self { id, workers, dedicated, next_trustee, shutdown, panic_hook };
+        let shared = Self {
+            id,
+            workers,
+            dedicated,
+            next_trustee,
+            shutdown,
+            panic_hook,
+        };
         let shared = Arc::new(shared);
         let mut runtimes = RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner);
         runtimes.retain(|runtime| runtime.strong_count() > 0);
@@ -127,7 +137,10 @@ impl Shared {
     /// The runtime of this id, unless it has gone altogether.
     pub(crate) fn find(id: RuntimeId) -> Option<Arc<Self>> {
         let runtimes = RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner);
-        runtimes.iter().filter_map(Weak::upgrade).find(|shared| shared.id == id)
+        runtimes
+            .iter()
+            .filter_map(Weak::upgrade)
+            .find(|shared| shared.id == id)
     }
 
     /// The one runtime of the process that takes requests, if there is just one.
@@ -159,7 +172,11 @@ impl Shared {
     /// The workers whose trustees properties are spread over.
     pub(crate) fn trustee_workers(&self) -> std::ops::Range<u32> {
         let count = self.workers.len() as u32;
-        if self.dedicated == 0 { 0..count } else { self.task_workers() as u32..count }
+        if self.dedicated == 0 {
+            0..count
+        } else {
+            self.task_workers() as u32..count
+        }
     }
 
     /// The next of them, in turn.
@@ -173,7 +190,10 @@ impl Shared {
     /// Tells the hook of a panic that nobody awaits.
     #[cold]
     pub(crate) fn report_panic(&self, worker: u32, payload: &Payload) {
-        let report = PanicReport { worker: worker as usize, payload };
+        let report = PanicReport {
+            worker: worker as usize,
+            payload,
+        };
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (self.panic_hook)(&report))) {
             dispose(payload); // a hook that panics has said so by that
         }
@@ -189,14 +209,22 @@ impl Shared {
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut debug = f.debug_struct("Shared");
-        debug.field("id", &self.id).field("workers", &self.workers.len()).finish_non_exhaustive()
+        debug
+            .field("id", &self.id)
+            .field("workers", &self.workers.len())
+            .finish_non_exhaustive()
     }
 }
 
 impl WorkerShared {
     fn new(claim: Claim) -> Self {
         let (registry, inbox) = (Registry::default(), Padded(Inbox::new()));
-        Self { claim, registry, inbox, own: Padded(Own::default()) }
+        Self {
+            claim,
+            registry,
+            inbox,
+            own: Padded(Own::default()),
+        }
     }
 
     /// Puts a message into the worker's inbox and wakes it; never waits.

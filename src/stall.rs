@@ -1,8 +1,8 @@
 //! The stall detector: a thread that looks whether delegated code blocks its worker.
 
 use std::collections::HashSet;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -71,7 +71,10 @@ impl StallDetector {
         let (stop, stopped) = channel();
         let thread = std::thread::Builder::new().name("gossamer-stalls".into());
         let thread = thread.spawn(move || watch(&shared, threshold, &hook, &stopped))?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
     }
 }
 
@@ -97,7 +100,11 @@ fn watch(shared: &Shared, threshold: Duration, hook: &StallHook, stopped: &Recei
                 // SAFETY: only addresses of call table entries are ever noted, which are
                 // constants.
                 let call = unsafe { &*now.running };
-                hook(&Stall { worker, closure: (call.name)(), lasted: threshold });
+                hook(&Stall {
+                    worker,
+                    closure: (call.name)(),
+                    lasted: threshold,
+                });
             }
         }
         before = now;
@@ -114,6 +121,9 @@ struct Sample {
 fn sample(shared: &Shared) -> Vec<Sample> {
     let workers = shared.workers().iter();
     workers
-        .map(|worker| Sample { running: worker.running(), done: worker.stats().work_done() })
+        .map(|worker| Sample {
+            running: worker.running(),
+            done: worker.stats().work_done(),
+        })
         .collect()
 }

@@ -64,7 +64,12 @@ impl<T: 'static> Trust<T> {
         value: T,
     ) -> Self {
         let property = Property::create(shared, worker, value);
-        Self { property, worker, runtime, owns: PhantomData }
+        Self {
+            property,
+            worker,
+            runtime,
+            owns: PhantomData,
+        }
     }
 
     /// Runs `f` on the property and returns its result.
@@ -208,7 +213,9 @@ impl<T: 'static> Trust<T> {
             }
             charge();
             let work = OnProperty::<T, F>::new(f);
-            worker.client.issue::<U, _, _>(self.worker, self.key(), work, Then(then));
+            worker
+                .client
+                .issue::<U, _, _>(self.worker, self.key(), work, Then(then));
         });
     }
 
@@ -239,7 +246,9 @@ impl<T: 'static> Trust<T> {
             };
             if !worker.client.is_closed() {
                 charge();
-                worker.client.issue::<(), _, _>(self.worker, self.key(), work, Posted);
+                worker
+                    .client
+                    .issue::<(), _, _>(self.worker, self.key(), work, Posted);
             }
         });
     }
@@ -318,7 +327,12 @@ impl<T: 'static> Trust<T> {
         worker: u32,
         runtime: RuntimeId,
     ) -> Self {
-        Self { property, worker, runtime, owns: PhantomData }
+        Self {
+            property,
+            worker,
+            runtime,
+            owns: PhantomData,
+        }
     }
 
     /// The trustee that the property lives on.
@@ -406,7 +420,12 @@ impl<T: 'static> Target for Trust<T> {
 impl<T: 'static> Clone for Trust<T> {
     fn clone(&self) -> Self {
         self.header().counts().retain();
-        Self { property: self.property, worker: self.worker, runtime: self.runtime, owns: PhantomData }
+        Self {
+            property: self.property,
+            worker: self.worker,
+            runtime: self.runtime,
+            owns: PhantomData,
+        }
     }
 }
 
@@ -424,7 +443,9 @@ impl<T: 'static> Drop for Trust<T> {
 impl<T: 'static> fmt::Debug for Trust<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Trust");
-        debug.field("type", &self.header().type_name()).field("worker", &self.worker);
+        debug
+            .field("type", &self.header().type_name())
+            .field("worker", &self.worker);
         debug.finish_non_exhaustive()
     }
 }

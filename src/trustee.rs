@@ -71,7 +71,12 @@ impl OpenLink {
         link: TrusteeLink<Memory>,
         issued: Arc<Issued>,
     ) -> Self {
-        Self { client, peer, link, issued }
+        Self {
+            client,
+            peer,
+            link,
+            issued,
+        }
     }
 }
 
@@ -134,7 +139,10 @@ impl TrusteeSide {
         for header in worker.home().registry().close() {
             let _delegated = worker.enter_delegated(std::ptr::null());
             // SAFETY: this is its trustee, outside delegated code, and no request is left.
-            contain(|| unsafe { Header::drop_value(header) }, |panic| worker.report(panic));
+            contain(
+                || unsafe { Header::drop_value(header) },
+                |panic| worker.report(panic),
+            );
             // SAFETY: the registry's share, handed over by `close`.
             unsafe { Header::release_memory(header) };
         }
@@ -207,7 +215,10 @@ impl TrusteeSide {
         if waits_for.is_empty() && self.dying.borrow().is_empty() {
             bury(worker, obituary);
         } else {
-            self.dying.borrow_mut().push_back(Dying { obituary, waits_for });
+            self.dying.borrow_mut().push_back(Dying {
+                obituary,
+                waits_for,
+            });
         }
     }
 
@@ -239,7 +250,11 @@ impl Serving {
         let count = self.links.len();
         let mut served = false;
         for _ in 0..count {
-            self.start = if self.start + 1 < count { self.start + 1 } else { 0 };
+            self.start = if self.start + 1 < count {
+                self.start + 1
+            } else {
+                0
+            };
             served |= self.links[self.start].serve(worker, &mut self.results);
         }
         // Another start for the next turn.
@@ -274,7 +289,12 @@ fn run(worker: &Worker, mut requests: Requests<'_>, results: &mut Image) -> Opti
     let mut exceptions = None;
     while requests.left() > 0 {
         let caught = catch_unwind(AssertUnwindSafe(|| {
-            while let Some(Record { call, key, captures }) = requests.take_record() {
+            while let Some(Record {
+                call,
+                key,
+                captures,
+            }) = requests.take_record()
+            {
                 let result = results.push_result(call.result_words as usize).as_mut_ptr();
                 delegated.set_running(call);
                 // SAFETY: a client issued the record with this call for a property of its type

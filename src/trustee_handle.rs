@@ -81,12 +81,17 @@ impl Trustee {
     ///
     /// # Cancel safety
     /// Dropped before its first poll, `f` never runs; later, it runs and the value is dropped.
-    pub async fn entrust_with<T: 'static>(self, f: impl FnOnce() -> T + Send + 'static) -> Trust<T> {
+    pub async fn entrust_with<T: 'static>(
+        self,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> Trust<T> {
         let entrust = move || {
             let shared = Worker::with(|worker| worker.map(|worker| Arc::clone(worker.shared())));
             Trust::new(self.runtime, shared, self.worker, f())
         };
-        OnTrusteeRequest::new(self, entrust).await.unwrap_or_else(|fault| fault.raise())
+        OnTrusteeRequest::new(self, entrust)
+            .await
+            .unwrap_or_else(|fault| fault.raise())
     }
 
     /// Places `value` here behind a latch, for async closures.
@@ -169,7 +174,9 @@ impl Target for Trustee {
 
 impl fmt::Debug for Trustee {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trustee").field("worker", &self.worker).finish_non_exhaustive()
+        f.debug_struct("Trustee")
+            .field("worker", &self.worker)
+            .finish_non_exhaustive()
     }
 }
 
@@ -181,7 +188,10 @@ struct OnTrusteeRequest<U: Send + 'static, F: FnOnce() -> U + Send + 'static> {
 
 impl<U: Send + 'static, F: FnOnce() -> U + Send + 'static> OnTrusteeRequest<U, F> {
     fn new(trustee: Trustee, f: F) -> Self {
-        Self { request: Request::new(OnTrustee(f)), trustee }
+        Self {
+            request: Request::new(OnTrustee(f)),
+            trustee,
+        }
     }
 }
 

@@ -61,7 +61,11 @@ impl<T: 'static> WeakTrust<T> {
         worker: u32,
         runtime: RuntimeId,
     ) -> Self {
-        Self(Some(Place { property, worker, runtime }))
+        Self(Some(Place {
+            property,
+            worker,
+            runtime,
+        }))
     }
 
     /// A trust of the property, if there is still one.
@@ -117,11 +121,23 @@ impl<T: 'static> Default for WeakTrust<T> {
 
 impl<T: 'static> Clone for WeakTrust<T> {
     fn clone(&self) -> Self {
-        Self(self.0.as_ref().map(|&Place { property, worker, runtime }| {
-            // SAFETY: the row of the table.
-            unsafe { property.cast::<Header>().as_ref() }.counts().retain_memory();
-            Place { property, worker, runtime }
-        }))
+        Self(self.0.as_ref().map(
+            |&Place {
+                 property,
+                 worker,
+                 runtime,
+             }| {
+                // SAFETY: the row of the table.
+                unsafe { property.cast::<Header>().as_ref() }
+                    .counts()
+                    .retain_memory();
+                Place {
+                    property,
+                    worker,
+                    runtime,
+                }
+            },
+        ))
     }
 }
 

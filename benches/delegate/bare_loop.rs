@@ -37,10 +37,15 @@ struct Link {
 }
 
 /// Requests a second of both sides together.
-pub fn run(machine: &Machine, millis: u64) -> f64 {
-    let links = [0, 1].map(|_| Link { requests: Slot::ring(), results: Slot::ring() });
+pub(crate) fn run(machine: &Machine, millis: u64) -> f64 {
+    let links = [0, 1].map(|_| Link {
+        requests: Slot::ring(),
+        results: Slot::ring(),
+    });
     let stopped = AtomicU64::new(0);
-    on_both(machine, millis, |side, clock| drive(&links[side], &links[1 - side], clock, &stopped))
+    on_both(machine, millis, |side, clock| {
+        drive(&links[side], &links[1 - side], clock, &stopped)
+    })
 }
 
 fn drive(issue: &Link, serve: &Link, clock: &Clock, stopped: &AtomicU64) -> u64 {
@@ -67,10 +72,10 @@ fn drive(issue: &Link, serve: &Link, clock: &Clock, stopped: &AtomicU64) -> u64 
         let slot = &serve.requests[served as usize % SLOTS];
         if slot.sequence.load(Ordering::Acquire) == served + 1 {
             let answer = &serve.results[served as usize % SLOTS];
-            // SAFETY: the sequence says that the requests are there, and that the results of this
-            // slot's last batch were harvested.
-            let (records, results) =
-                unsafe { (&*slot.records.get(), &mut *answer.records.get()) };
+            // SAFETY: the sequence says that the requests are there.
+            let records = unsafe { &*slot.records.get() };
+            // SAFETY: and that the results of this slot's last batch were harvested.
+            let results = unsafe { &mut *answer.records.get() };
             for ((place, amount), result) in records.iter().zip(results) {
                 let counter = &mut counters[*place as usize % 8];
                 *result = *counter;

@@ -9,13 +9,13 @@ use crate::machine::{Clock, Machine};
 
 /// Which workers delegate.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Sides {
+pub(crate) enum Sides {
     One,
     Both,
 }
 
 /// Requests a second by `apply().await` to the other worker, from so many tasks a worker.
-pub fn apply(machine: &Machine, tasks: usize, sides: Sides, millis: u64) -> f64 {
+pub(crate) fn apply(machine: &Machine, tasks: usize, sides: Sides, millis: u64) -> f64 {
     let runtime = runtime(machine);
     let sides = if sides == Sides::Both { 2 } else { 1 };
     let running = (0..sides).map(|worker| {
@@ -44,7 +44,7 @@ async fn apply_until(counter: Trust<u64>, clock: Rc<Clock>) -> u64 {
 }
 
 /// Requests a second by `apply_then` to the other worker, with so many under way on each.
-pub fn apply_then(machine: &Machine, depth: usize, millis: u64) -> f64 {
+pub(crate) fn apply_then(machine: &Machine, depth: usize, millis: u64) -> f64 {
     let runtime = runtime(machine);
     let running = (0..2).map(|worker| {
         let counter = runtime.trustee(1 - worker).entrust(0_u64);
@@ -73,7 +73,7 @@ pub fn apply_then(machine: &Machine, depth: usize, millis: u64) -> f64 {
 }
 
 /// Requests a second by `apply().await` on the worker that owns the property.
-pub fn local(machine: &Machine, millis: u64) -> f64 {
+pub(crate) fn local(machine: &Machine, millis: u64) -> f64 {
     let runtime = runtime(machine);
     let counter = runtime.trustee(0).entrust(0_u64);
     let running = runtime.spawn_on(0, move || async move {
@@ -91,7 +91,10 @@ pub fn local(machine: &Machine, millis: u64) -> f64 {
 }
 
 fn runtime(machine: &Machine) -> Runtime {
-    let builder = Builder::new().workers(2).pin_to(machine.pair).idle(Idle::Spin);
+    let builder = Builder::new()
+        .workers(2)
+        .pin_to(machine.pair)
+        .idle(Idle::Spin);
     builder.build().expect("the cores are allowed")
 }
 

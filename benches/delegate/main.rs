@@ -48,37 +48,55 @@ fn main() {
     let (runs, millis) = if options.quick { (5, 60) } else { (9, 300) };
     let mut report = Report::new(machine.clone(), runs, millis, options.only);
 
-    report.row("cache-line ping-pong", Kind::RoundTrip, |millis| machine::ping_pong(&machine, millis));
-    report.row("bare slot loop, both sides", Kind::Rate, |millis| bare_loop::run(&machine, millis));
-    for depth in DEPTHS {
-        report.row(&format!("apply, one side, {depth} tasks"), Kind::Rate, |millis| {
-            gossamer_side::apply(&machine, depth, gossamer_side::Sides::One, millis)
-        });
-    }
-    for depth in &DEPTHS[1..] {
-        report.row(&format!("apply, both sides, {depth} tasks"), Kind::Rate, |millis| {
-            gossamer_side::apply(&machine, *depth, gossamer_side::Sides::Both, millis)
-        });
-    }
-    for depth in &DEPTHS[1..] {
-        report.row(&format!("apply_then, both sides, {depth} under way"), Kind::Rate, |millis| {
-            gossamer_side::apply_then(&machine, *depth, millis)
-        });
-    }
-    report.row("apply, local", Kind::Rate, |millis| gossamer_side::local(&machine, millis));
-    report.row("std Mutex, uncontended", Kind::Rate, locks::std_uncontended);
-    report.row("std Mutex, both threads, one object", Kind::Rate, |millis| {
-        locks::std_contended(&machine, millis)
+    report.row("cache-line ping-pong", Kind::RoundTrip, |millis| {
+        machine::ping_pong(&machine, millis)
     });
+    report.row("bare slot loop, both sides", Kind::Rate, |millis| {
+        bare_loop::run(&machine, millis)
+    });
+    for depth in DEPTHS {
+        report.row(
+            &format!("apply, one side, {depth} tasks"),
+            Kind::Rate,
+            |millis| gossamer_side::apply(&machine, depth, gossamer_side::Sides::One, millis),
+        );
+    }
     for depth in &DEPTHS[1..] {
-        report.row(&format!("tokio Mutex, one object, {depth} tasks a thread"), Kind::Rate, |millis| {
-            locks::tokio_contended(&machine, *depth, millis)
-        });
+        report.row(
+            &format!("apply, both sides, {depth} tasks"),
+            Kind::Rate,
+            |millis| gossamer_side::apply(&machine, *depth, gossamer_side::Sides::Both, millis),
+        );
+    }
+    for depth in &DEPTHS[1..] {
+        report.row(
+            &format!("apply_then, both sides, {depth} under way"),
+            Kind::Rate,
+            |millis| gossamer_side::apply_then(&machine, *depth, millis),
+        );
+    }
+    report.row("apply, local", Kind::Rate, |millis| {
+        gossamer_side::local(&machine, millis)
+    });
+    report.row("std Mutex, uncontended", Kind::Rate, locks::std_uncontended);
+    report.row(
+        "std Mutex, both threads, one object",
+        Kind::Rate,
+        |millis| locks::std_contended(&machine, millis),
+    );
+    for depth in &DEPTHS[1..] {
+        report.row(
+            &format!("tokio Mutex, one object, {depth} tasks a thread"),
+            Kind::Rate,
+            |millis| locks::tokio_contended(&machine, *depth, millis),
+        );
     }
     for depth in DEPTHS {
-        report.row(&format!("tokio actor (mpsc+oneshot), {depth} tasks"), Kind::Rate, |millis| {
-            actor::run(&machine, depth, millis)
-        });
+        report.row(
+            &format!("tokio actor (mpsc+oneshot), {depth} tasks"),
+            Kind::Rate,
+            |millis| actor::run(&machine, depth, millis),
+        );
     }
     report.ratios();
     if let Some(path) = &options.json {

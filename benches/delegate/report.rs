@@ -8,7 +8,7 @@ use crate::machine::Machine;
 
 /// How a rate is best read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// One at a time: nanoseconds each.
     RoundTrip,
     /// Many at a time: millions a second.
@@ -24,7 +24,7 @@ struct Row {
 }
 
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub(crate) struct Report {
     machine: Machine,
     runs: usize,
     run_millis: u64,
@@ -34,20 +34,39 @@ pub struct Report {
 }
 
 impl Report {
-    pub fn new(machine: Machine, runs: usize, run_millis: u64, only: Option<String>) -> Self {
+    pub(crate) fn new(
+        machine: Machine,
+        runs: usize,
+        run_millis: u64,
+        only: Option<String>,
+    ) -> Self {
         println!("median of {runs} runs of {run_millis} ms (lowest .. highest)\n");
-        Self { machine, runs, run_millis, rows: Vec::new(), only }
+        Self {
+            machine,
+            runs,
+            run_millis,
+            rows: Vec::new(),
+            only,
+        }
     }
 
     /// Measures a row, after one run that does not count, and prints it.
-    pub fn row(&mut self, name: &str, kind: Kind, measure: impl Fn(u64) -> f64) {
-        if self.only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
+    pub(crate) fn row(&mut self, name: &str, kind: Kind, measure: impl Fn(u64) -> f64) {
+        if self
+            .only
+            .as_ref()
+            .is_some_and(|only| !name.contains(only.as_str()))
+        {
             return;
         }
         measure(self.run_millis / 4);
         let mut rates: Vec<f64> = (0..self.runs).map(|_| measure(self.run_millis)).collect();
         rates.sort_by(f64::total_cmp);
-        let row = Row { name: name.to_owned(), kind, rates };
+        let row = Row {
+            name: name.to_owned(),
+            kind,
+            rates,
+        };
         let [low, median, high] = [row.rates[0], row.median(), row.rates[row.rates.len() - 1]];
         match kind {
             Kind::RoundTrip => println!(
@@ -68,7 +87,7 @@ impl Report {
     }
 
     /// Prints what the figures are compared by.
-    pub fn ratios(&self) {
+    pub(crate) fn ratios(&self) {
         println!();
         for (name, of, to) in RATIOS {
             let (Some(of), Some(to)) = (self.median(of), self.median(to)) else {
@@ -78,13 +97,16 @@ impl Report {
         }
     }
 
-    pub fn write_json(&self, path: &Path) -> std::io::Result<()> {
+    pub(crate) fn write_json(&self, path: &Path) -> std::io::Result<()> {
         let text = serde_json::to_string_pretty(self).map_err(std::io::Error::other)?;
         std::fs::write(path, text)
     }
 
     fn median(&self, name: &str) -> Option<f64> {
-        self.rows.iter().find(|row| row.name == name).map(Row::median)
+        self.rows
+            .iter()
+            .find(|row| row.name == name)
+            .map(Row::median)
     }
 }
 
@@ -96,15 +118,59 @@ impl Row {
 
 /// What is said, of which row, to which row.
 const RATIOS: [(&str, &str, &str); 11] = [
-    ("round trip of apply, in ping-pongs", "cache-line ping-pong", "apply, one side, 1 tasks"),
-    ("bare loop, requests in the time of a ping-pong", "bare slot loop, both sides", "cache-line ping-pong"),
-    ("apply, 64 tasks, to the bare loop", "apply, both sides, 64 tasks", "bare slot loop, both sides"),
-    ("apply, 256 tasks, to the bare loop", "apply, both sides, 256 tasks", "bare slot loop, both sides"),
-    ("apply_then, 256 under way, to the bare loop", "apply_then, both sides, 256 under way", "bare slot loop, both sides"),
-    ("apply, 64 tasks, to the tokio Mutex", "apply, both sides, 64 tasks", "tokio Mutex, one object, 64 tasks a thread"),
-    ("apply_then, 256 under way, to the std Mutex", "apply_then, both sides, 256 under way", "std Mutex, both threads, one object"),
-    ("apply, one side, 1 task, to the actor", "apply, one side, 1 tasks", "tokio actor (mpsc+oneshot), 1 tasks"),
-    ("apply, one side, 64 tasks, to the actor", "apply, one side, 64 tasks", "tokio actor (mpsc+oneshot), 64 tasks"),
-    ("apply, one side, 256 tasks, to the actor", "apply, one side, 256 tasks", "tokio actor (mpsc+oneshot), 256 tasks"),
-    ("local apply to the uncontended std Mutex", "apply, local", "std Mutex, uncontended"),
+    (
+        "round trip of apply, in ping-pongs",
+        "cache-line ping-pong",
+        "apply, one side, 1 tasks",
+    ),
+    (
+        "bare loop, requests in the time of a ping-pong",
+        "bare slot loop, both sides",
+        "cache-line ping-pong",
+    ),
+    (
+        "apply, 64 tasks, to the bare loop",
+        "apply, both sides, 64 tasks",
+        "bare slot loop, both sides",
+    ),
+    (
+        "apply, 256 tasks, to the bare loop",
+        "apply, both sides, 256 tasks",
+        "bare slot loop, both sides",
+    ),
+    (
+        "apply_then, 256 under way, to the bare loop",
+        "apply_then, both sides, 256 under way",
+        "bare slot loop, both sides",
+    ),
+    (
+        "apply, 64 tasks, to the tokio Mutex",
+        "apply, both sides, 64 tasks",
+        "tokio Mutex, one object, 64 tasks a thread",
+    ),
+    (
+        "apply_then, 256 under way, to the std Mutex",
+        "apply_then, both sides, 256 under way",
+        "std Mutex, both threads, one object",
+    ),
+    (
+        "apply, one side, 1 task, to the actor",
+        "apply, one side, 1 tasks",
+        "tokio actor (mpsc+oneshot), 1 tasks",
+    ),
+    (
+        "apply, one side, 64 tasks, to the actor",
+        "apply, one side, 64 tasks",
+        "tokio actor (mpsc+oneshot), 64 tasks",
+    ),
+    (
+        "apply, one side, 256 tasks, to the actor",
+        "apply, one side, 256 tasks",
+        "tokio actor (mpsc+oneshot), 256 tasks",
+    ),
+    (
+        "local apply to the uncontended std Mutex",
+        "apply, local",
+        "std Mutex, uncontended",
+    ),
 ];

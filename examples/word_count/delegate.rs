@@ -17,7 +17,7 @@ pub(crate) fn count(runtime: &Runtime, pass: Pass, top: usize) -> Run {
         (0..SHARDS_PER_TRUSTEE).map(move |_| trustee.entrust(Counts::default()))
     };
     let shards: Arc<[_]> = runtime.trustees().into_iter().flat_map(shards_of).collect();
-    let workers = task_workers(runtime);
+    let workers = runtime.task_workers();
     let tasks = (0..workers * TASKS_PER_WORKER).map(|task| {
         let (reader, shards) = (pass.reader(), Arc::clone(&shards));
         runtime.spawn_on(task % workers, move || count_share(reader, shards))
@@ -67,16 +67,6 @@ async fn send(shards: &[Trust<Counts>], bundles: Vec<(usize, Bundle)>) -> Vec<Bu
         })
     });
     join_all(requests).await
-}
-
-/// How many workers run tasks; the others, from the last, are dedicated trustees.
-fn task_workers(runtime: &Runtime) -> usize {
-    let (workers, trustees) = (runtime.workers(), runtime.trustees().len());
-    if trustees == workers {
-        workers
-    } else {
-        workers - trustees
-    }
 }
 
 /// Several, so that a map that grows keeps its trustee for a shorter time.

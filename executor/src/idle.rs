@@ -126,7 +126,11 @@ impl Idler {
             Idle::Adaptive if turn == 0 => {
                 self.spinning_since = None;
                 self.has_yielded = false;
-                if is_oversubscribed() { Step::Park } else { Step::Again }
+                if is_oversubscribed() {
+                    Step::Park
+                } else {
+                    Step::Again
+                }
             }
             _ if turn < TURNS_PER_LOOK - 1 => Step::Again,
             _ if !turn.wrapping_add(1).is_multiple_of(TURNS_PER_LOOK) => Step::Hint,

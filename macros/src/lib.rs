@@ -26,7 +26,9 @@ use syn::{Error, Expr, Ident, ItemFn, Token, parse_macro_input};
 pub fn main(options: TokenStream, item: TokenStream) -> TokenStream {
     let options = parse_macro_input!(options as Options);
     let function = parse_macro_input!(item as ItemFn);
-    expand(&options, function, None).unwrap_or_else(|error| error.into_compile_error()).into()
+    expand(&options, function, None)
+        .unwrap_or_else(|error| error.into_compile_error())
+        .into()
 }
 
 /// Runs an `async fn` as a test, on worker 0 of a fresh runtime of its own.
@@ -57,15 +59,30 @@ fn expand(
     function: ItemFn,
     test: Option<(Tokens, Option<Tokens>)>,
 ) -> Result<Tokens, Error> {
-    let ItemFn { attrs, vis, sig, block, .. } = function;
+    let ItemFn {
+        attrs,
+        vis,
+        sig,
+        block,
+        ..
+    } = function;
     if sig.asyncness.is_none() {
-        return Err(Error::new(sig.fn_token.span(), "this must be an `async fn`"));
+        return Err(Error::new(
+            sig.fn_token.span(),
+            "this must be an `async fn`",
+        ));
     }
     if !sig.inputs.is_empty() {
-        return Err(Error::new(sig.inputs.span(), "this function takes no arguments"));
+        return Err(Error::new(
+            sig.inputs.span(),
+            "this function takes no arguments",
+        ));
     }
     if !sig.generics.params.is_empty() {
-        return Err(Error::new(sig.generics.span(), "this function cannot be generic"));
+        return Err(Error::new(
+            sig.generics.span(),
+            "this function cannot be generic",
+        ));
     }
     let (test, workers) = test.unzip();
     let (name, output) = (&sig.ident, &sig.output);
@@ -100,7 +117,10 @@ impl Parse for Setting {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let name = input.call(Ident::parse_any)?;
         input.parse::<Token![=]>()?;
-        Ok(Self { name, value: input.parse()? })
+        Ok(Self {
+            name,
+            value: input.parse()?,
+        })
     }
 }
 
@@ -134,7 +154,10 @@ impl Setting {
 
     fn idle(&self) -> Result<Ident, Error> {
         let text = match &self.value {
-            Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => text.value(),
+            Expr::Lit(syn::ExprLit {
+                lit: syn::Lit::Str(text),
+                ..
+            }) => text.value(),
             _ => String::new(),
         };
         match text.as_str() {

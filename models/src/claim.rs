@@ -27,7 +27,11 @@ fn claimed_while_another_trust_goes() {
             assert_eq!(value.read(), 7);
         }
         let release = other.join().expect("no panic");
-        assert_eq!(release, Release::Shared, "the claimer still has its trust, or took the value");
+        assert_eq!(
+            release,
+            Release::Shared,
+            "the claimer still has its trust, or took the value"
+        );
         assert_eq!(is_claimed, !counts.claim());
     });
 }

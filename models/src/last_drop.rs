@@ -75,10 +75,16 @@ fn run(workers: u32, plain_threads: usize, wait: Wait) {
     for client in 0..workers {
         let (client_link, trustee_link) = link();
         let issued = StdArc::new(Issued::new());
-        links.push(OpenLink { client, link: trustee_link, issued: StdArc::clone(&issued) });
+        links.push(OpenLink {
+            client,
+            link: trustee_link,
+            issued: StdArc::clone(&issued),
+        });
         scene.counts.retain();
         let scene = Arc::clone(&scene);
-        threads.push(thread::spawn(move || be_worker(&scene, client_link, &issued)));
+        threads.push(thread::spawn(move || {
+            be_worker(&scene, client_link, &issued)
+        }));
     }
     for _ in 0..plain_threads {
         scene.counts.retain();
@@ -94,7 +100,11 @@ fn run(workers: u32, plain_threads: usize, wait: Wait) {
 }
 
 fn be_worker(scene: &Scene, mut link: ClientLink<Memory>, issued: &Issued) {
-    let place = link.issue(erase::call::<(), Request>(), Key::of(std::ptr::null::<()>()), 0);
+    let place = link.issue(
+        erase::call::<(), Request>(),
+        Key::of(std::ptr::null::<()>()),
+        0,
+    );
     let request: Request = OnTrustee(|| ());
     // SAFETY: the link has given the place for it.
     unsafe { erase::put_captures(place.captures, request) };
@@ -135,7 +145,10 @@ fn be_trustee(scene: &Scene, links: &mut [OpenLink], mut runs: usize, wait: Wait
             progressed |= serve(scene, open);
         }
         let served = |client| links[client as usize].link.served();
-        if dying.take_if(|outstanding| outstanding.is_served(served)).is_some() {
+        if dying
+            .take_if(|outstanding| outstanding.is_served(served))
+            .is_some()
+        {
             scene.value.write(DEAD);
             is_dead = true;
             progressed = true;
@@ -156,7 +169,12 @@ fn serve(scene: &Scene, open: &mut OpenLink) -> bool {
         return false;
     };
     let mut results = Image::new();
-    while let Some(Record { call, key, captures }) = requests.take_record() {
+    while let Some(Record {
+        call,
+        key,
+        captures,
+    }) = requests.take_record()
+    {
         assert_eq!(scene.value.read(), ALIVE, "dropped under a request");
         let result = results.push_result(call.result_words as usize).as_mut_ptr();
         // SAFETY: the record of `be_worker`, taken once; its result has no words.

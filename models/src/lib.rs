@@ -9,7 +9,10 @@
 //! and the loop of a worker as far as the protocol goes. Each model is followed by one that
 //! leaves a part of the protocol out and must fail.
 #![cfg(all(loom, test))]
-#![expect(dead_code, reason = "the library has more uses for its files than the models")]
+#![expect(
+    dead_code,
+    reason = "the library has more uses for its files than the models"
+)]
 
 #[path = "../../src/barriers.rs"]
 mod barriers;

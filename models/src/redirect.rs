@@ -85,9 +85,15 @@ fn run<const WORDS: usize>(to: Move, then: Then) {
     });
     let client = Client::default();
     let (mut client_link, trustee_link) = link();
-    let entry = client.pending().insert::<Token<WORDS>>(Waker::noop().clone());
+    let entry = client
+        .pending()
+        .insert::<Token<WORDS>>(Waker::noop().clone());
     let makes_token = Arc::clone(&scene);
-    issue(&mut client_link, OnTrustee(move || Token::new(makes_token)), Awaited(entry));
+    issue(
+        &mut client_link,
+        OnTrustee(move || Token::new(makes_token)),
+        Awaited(entry),
+    );
     assert_eq!(client_link.flush(), 1);
     let trustee = thread::spawn(move || be_trustee(trustee_link));
     let elsewhere = {
@@ -99,9 +105,16 @@ fn run<const WORDS: usize>(to: Move, then: Then) {
     elsewhere.join().expect("no panic");
 
     let answers: Vec<_> = scene.answers.take().collect();
-    assert_eq!(answers.len(), usize::from(to == Move::Redirect), "one answer for who polls");
+    assert_eq!(
+        answers.len(),
+        usize::from(to == Move::Redirect),
+        "one answer for who polls"
+    );
     for answer in answers {
-        assert!(matches!(answer, Some(Ok(_))) || then == Then::ShutDown, "no outcome");
+        assert!(
+            matches!(answer, Some(Ok(_))) || then == Then::ShutDown,
+            "no outcome"
+        );
     }
     // Relaxed: both threads have ended.
     assert_eq!(scene.tokens_dropped.load(Ordering::Relaxed), 1);
@@ -112,7 +125,10 @@ fn move_to<const WORDS: usize>(to: Move, scene: &Arc<Scene<WORDS>>, entry: u32) 
     let settle: Settle = match to {
         Move::Abandon => Box::new(move |client| client.pending().abandon::<Token<WORDS>>(entry)),
         Move::Redirect => {
-            let reply = Reply { scene: Arc::clone(scene), answer: None };
+            let reply = Reply {
+                scene: Arc::clone(scene),
+                answer: None,
+            };
             let redirect = move |outcome| reply.send(outcome);
             Box::new(move |client| client.pending().redirect(entry, Box::new(redirect)))
         }
@@ -154,7 +170,11 @@ fn be_trustee(mut link: TrusteeLink<Memory>) {
     let mut results = Image::new();
     loop {
         if let Some(mut requests) = link.take() {
-            let Record { call, key, captures } = requests.take_record().expect("one");
+            let Record {
+                call,
+                key,
+                captures,
+            } = requests.take_record().expect("one");
             let result = results.push_result(call.result_words as usize).as_mut_ptr();
             // SAFETY: the record of `issue`, taken once; its result has its room.
             unsafe { (call.run)(key, captures, result) };
@@ -216,7 +236,10 @@ struct Token<const WORDS: usize> {
 
 impl<const WORDS: usize> Token<WORDS> {
     fn new(scene: Arc<Scene<WORDS>>) -> Self {
-        Self { scene, ballast: [WORDS as u64; WORDS] }
+        Self {
+            scene,
+            ballast: [WORDS as u64; WORDS],
+        }
     }
 }
 

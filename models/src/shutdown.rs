@@ -98,7 +98,9 @@ fn run(workers: usize, has_sender: bool, barrier: Barrier, idle: Idle) {
     let mut threads = Vec::new();
     for me in 0..workers {
         let scene = Arc::clone(&scene);
-        threads.push(thread::spawn(move || be_worker(&scene, me, workers, barrier)));
+        threads.push(thread::spawn(move || {
+            be_worker(&scene, me, workers, barrier)
+        }));
     }
     let sender = has_sender.then(|| {
         let scene = Arc::clone(&scene);
@@ -111,7 +113,10 @@ fn run(workers: usize, has_sender: bool, barrier: Barrier, idle: Idle) {
     }
     let obituaries = workers * (workers - 1);
     // Relaxed: all threads have ended.
-    assert_eq!(scene.handled.load(Ordering::Relaxed), obituaries + usize::from(is_sent));
+    assert_eq!(
+        scene.handled.load(Ordering::Relaxed),
+        obituaries + usize::from(is_sent)
+    );
 }
 
 fn scene(workers: usize, idle: Idle) -> Arc<Scene> {
@@ -122,7 +127,12 @@ fn scene(workers: usize, idle: Idle) -> Arc<Scene> {
     };
     let barriers = Barriers::new(workers);
     let workers = (0..workers).map(worker).collect();
-    Arc::new(Scene { barriers, workers, idle, handled: AtomicUsize::new(0) })
+    Arc::new(Scene {
+        barriers,
+        workers,
+        idle,
+        handled: AtomicUsize::new(0),
+    })
 }
 
 /// What the drop of a runtime does first.
@@ -135,7 +145,11 @@ fn begin(scene: &Scene) {
 }
 
 fn be_worker(scene: &Scene, me: usize, started: usize, barrier: Barrier) {
-    let Worker { inbox, sleep, trace } = &scene.workers[me];
+    let Worker {
+        inbox,
+        sleep,
+        trace,
+    } = &scene.workers[me];
     let may_step = |stage| match stage {
         Stage::Open => scene.barriers.has_begun(),
         Stage::Draining => true,

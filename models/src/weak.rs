@@ -18,7 +18,11 @@ impl Scene {
     /// One trust, and so many holders of the memory.
     fn new(holders: usize) -> Arc<Self> {
         let (value, memory) = (Watched::new(ALIVE), Watched::new(ALIVE));
-        Arc::new(Self { counts: Counts::new(holders), value, memory })
+        Arc::new(Self {
+            counts: Counts::new(holders),
+            value,
+            memory,
+        })
     }
 
     /// Uses the value through a trust, and lets go of the trust.
@@ -59,7 +63,11 @@ fn upgraded_while_the_last_trust_goes() {
         let upgrades = [(); 2].map(|()| {
             let scene = Arc::clone(&scene);
             thread::spawn(move || {
-                let drops = if scene.counts.upgrade() { scene.use_and_release() } else { 0 };
+                let drops = if scene.counts.upgrade() {
+                    scene.use_and_release()
+                } else {
+                    0
+                };
                 scene.release_memory();
                 drops
             })

@@ -45,7 +45,12 @@ enum Parcel {
 
 impl World {
     pub(crate) fn new(log: Arc<Log>, trustees: [Trustee; WORKERS], is_in_turns: bool) -> Arc<Self> {
-        Arc::new(Self { log, trustees, is_in_turns, parcels: Default::default() })
+        Arc::new(Self {
+            log,
+            trustees,
+            is_in_turns,
+            parcels: Default::default(),
+        })
     }
 
     /// Actors with one shared property in every hand, and one of their own each.
@@ -100,22 +105,45 @@ impl Actor {
         self.receive();
         match *op {
             Op::Nothing => {}
-            Op::Entrust { trustee, explodes, posts_at_end } => {
+            Op::Entrust {
+                trustee,
+                explodes,
+                posts_at_end,
+            } => {
                 let post = posts_at_end.then(|| work::testament(self)).flatten();
                 let testament = Testament { post, explodes };
                 let trustee = self.world.trustees[trustee];
-                self.trusts.extend(Held::entrust(&self.world.log, trustee, testament));
+                self.trusts
+                    .extend(Held::entrust(&self.world.log, trustee, testament));
             }
-            Op::Delegate { trust, call, shape, work, polls } => {
-                let Some(flight) = work::flight(self, trust, call, shape, work) else { return };
+            Op::Delegate {
+                trust,
+                call,
+                shape,
+                work,
+                polls,
+            } => {
+                let Some(flight) = work::flight(self, trust, call, shape, work) else {
+                    return;
+                };
                 match polls {
                     true => self.keep_flight(flight),
                     false => self.flights.push(flight),
                 }
             }
-            Op::Then { trust, shape, work, follow } => work::then(self, trust, shape, work, follow),
+            Op::Then {
+                trust,
+                shape,
+                work,
+                follow,
+            } => work::then(self, trust, shape, work, follow),
             Op::Post { trust, shape, work } => work::post(self, trust, shape, work),
-            Op::Burst { trust, count, is_mixed, drops } => {
+            Op::Burst {
+                trust,
+                count,
+                is_mixed,
+                drops,
+            } => {
                 work::burst(self, trust, count, is_mixed);
                 self.has_burst = self.index != OUTSIDER;
                 if drops {
@@ -130,7 +158,9 @@ impl Actor {
             | Op::Upgrade { .. }
             | Op::DropWeak { .. } => self.execute_on_trust(op),
             Op::IntoInner { trust, polls } => {
-                let Some(held) = self.take_trust(trust) else { return };
+                let Some(held) = self.take_trust(trust) else {
+                    return;
+                };
                 self.takings.push(Taking::new(held));
                 if polls {
                     self.poll_taking(0);
@@ -181,7 +211,9 @@ impl Actor {
     /// After the shutdown: each flight that was polled has an end, and is polled to it or dropped.
     pub(crate) fn outlive(&mut self) {
         self.receive();
-        let flights = take(&mut self.flights).into_iter().chain(self.awaited.take());
+        let flights = take(&mut self.flights)
+            .into_iter()
+            .chain(self.awaited.take());
         for mut flight in flights {
             let (is_polled, number) = (flight.is_polled(), flight.request().number);
             if number.is_multiple_of(3) {
@@ -189,7 +221,9 @@ impl Actor {
             }
             if self.poll(&mut flight, true).is_pending() {
                 let polled = if is_polled { "polled" } else { "unpolled" };
-                self.world.log.fault(format_args!("{polled} {number} outlives the runtime"));
+                self.world
+                    .log
+                    .fault(format_args!("{polled} {number} outlives the runtime"));
             }
         }
         self.empty(Farewell::Trusts);
@@ -230,7 +264,9 @@ impl Actor {
     fn execute_on_trust(&mut self, op: &Op) {
         match *op {
             Op::Upgrade { weak } => {
-                let Some(index) = pick(&self.weaks, weak) else { return };
+                let Some(index) = pick(&self.weaks, weak) else {
+                    return;
+                };
                 let held = self.weaks[index].upgrade(self.world.is_calm());
                 self.trusts.extend(held);
             }
@@ -238,7 +274,9 @@ impl Actor {
                 drop(pick(&self.weaks, weak).map(|index| self.weaks.remove(index)));
             }
             Op::Clone { trust } => {
-                let Some(held) = self.trust(trust).cloned() else { return };
+                let Some(held) = self.trust(trust).cloned() else {
+                    return;
+                };
                 if self.world.is_calm() {
                     held.check_count();
                 }
@@ -249,7 +287,9 @@ impl Actor {
                 self.weaks.extend(weak);
             }
             Op::DropTrust { trust } | Op::ForgetTrust { trust } | Op::MoveTrust { trust, .. } => {
-                let Some(index) = pick(&self.trusts, trust) else { return };
+                let Some(index) = pick(&self.trusts, trust) else {
+                    return;
+                };
                 let held = self.trusts.remove(index);
                 match *op {
                     Op::MoveTrust { to, .. } => self.world.send(to, Parcel::Trust(held)),
@@ -270,7 +310,9 @@ impl Actor {
         else {
             unreachable!("not on a flight")
         };
-        let Some(index) = pick(&self.flights, flight) else { return };
+        let Some(index) = pick(&self.flights, flight) else {
+            return;
+        };
         let mut flight = self.flights.remove(index);
         match *op {
             Op::Poll { is_fresh, .. } => {
@@ -286,7 +328,9 @@ impl Actor {
     }
 
     fn poll(&mut self, flight: &mut Flight, is_fresh: bool) -> Poll<()> {
-        flight.poll(is_fresh, None).map(|landing| self.keep(landing))
+        flight
+            .poll(is_fresh, None)
+            .map(|landing| self.keep(landing))
     }
 
     fn keep(&mut self, landing: Landing) {
@@ -297,7 +341,9 @@ impl Actor {
     }
 
     fn poll_taking(&mut self, taking: Pick) {
-        let Some(mut taking) = self.take_taking(taking) else { return };
+        let Some(mut taking) = self.take_taking(taking) else {
+            return;
+        };
         match taking.poll(self.world.is_calm()) {
             Poll::Ready(held) => self.trusts.extend(held),
             Poll::Pending => self.takings.push(taking),

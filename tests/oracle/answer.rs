@@ -14,16 +14,32 @@ pub(crate) struct Answer<C> {
 }
 
 impl<C: Cargo> Answer<C> {
-    pub(crate) fn new(request: &Arc<Request>, state: u64, explodes: bool, held: Option<Held>) -> Self {
+    pub(crate) fn new(
+        request: &Arc<Request>,
+        state: u64,
+        explodes: bool,
+        held: Option<Held>,
+    ) -> Self {
         let token = Token::new(request, Part::Result, explodes);
-        Self { state, cargo: C::load(request.number, held), token }
+        Self {
+            state,
+            cargo: C::load(request.number, held),
+            token,
+        }
     }
 
     /// Tells the log that it has arrived here, and drops it but for the trust that it carries.
     pub(crate) fn open(self) -> Option<Held> {
-        let Self { state, cargo, token } = self;
+        let Self {
+            state,
+            cargo,
+            token,
+        } = self;
         let request = token.request();
-        request.life().end = End::Value { state, by: Thread::current() };
+        request.life().end = End::Value {
+            state,
+            by: Thread::current(),
+        };
         cargo.unload(request)
     }
 }
@@ -50,7 +66,10 @@ impl<const WORDS: usize> Cargo for [u64; WORDS] {
     fn unload(self, request: &Request) -> Option<Held> {
         let number = request.number;
         if self != Self::load(number, None) {
-            request.property.log.fault(format_args!("cargo of {number} was damaged"));
+            request
+                .property
+                .log
+                .fault(format_args!("cargo of {number} was damaged"));
         }
         None
     }

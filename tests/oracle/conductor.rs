@@ -63,7 +63,16 @@ impl Conductor {
             Some(Line { commands, replies })
         });
         let (runtime, shutdown) = (Some(runtime), None);
-        let mut this = Self { program, world, log, drivers, outsider, probe, runtime, shutdown };
+        let mut this = Self {
+            program,
+            world,
+            log,
+            drivers,
+            outsider,
+            probe,
+            runtime,
+            shutdown,
+        };
         for worker in 0..WORKERS {
             this.wait(worker);
         }
@@ -93,7 +102,8 @@ impl Conductor {
             self.outsider.execute(&self.program.steps[index].op);
             !self.outsider.resume(None)
         } else {
-            self.command(actor, Command::Step(index)).is_some_and(|reply| reply.waits)
+            self.command(actor, Command::Step(index))
+                .is_some_and(|reply| reply.waits)
         };
         for _ in 0..ROUNDS {
             if !waits {
@@ -103,7 +113,8 @@ impl Conductor {
             waits = if actor == OUTSIDER {
                 !self.outsider.resume(None)
             } else {
-                self.command(actor, Command::Resume).is_some_and(|reply| reply.waits)
+                self.command(actor, Command::Resume)
+                    .is_some_and(|reply| reply.waits)
             };
         }
         // Once the workers go on by themselves, an outsider may be ahead of them.
@@ -141,7 +152,11 @@ impl Conductor {
         let (mut judged, mut idle_rounds) = (Ok(()), 0);
         for round in 0..ROUNDS {
             self.round();
-            idle_rounds = if self.log.in_flight() > 0 { 0 } else { idle_rounds + 1 };
+            idle_rounds = if self.log.in_flight() > 0 {
+                0
+            } else {
+                idle_rounds + 1
+            };
             if round % ROUNDS_PER_LOOK == 0 {
                 judged = judge(&self.log, Phase::Quiet);
                 if judged.is_ok() {
@@ -179,7 +194,8 @@ impl Conductor {
             Err(RecvTimeoutError::Disconnected) => self.drivers[worker] = None,
         }
         if !self.log.has_begun() {
-            self.log.fault(format_args!("the driver of worker {worker} has gone"));
+            self.log
+                .fault(format_args!("the driver of worker {worker} has gone"));
         }
         None
     }

@@ -84,9 +84,9 @@ pub(crate) fn table() -> String {
 
 /// What was reached less often than `least`.
 pub(crate) fn missed(least: u64) -> Vec<&'static str> {
-    let missed = SITUATIONS.iter().filter(|(situation, _, is_required)| {
-        *is_required && count(*situation) < least
-    });
+    let missed = SITUATIONS
+        .iter()
+        .filter(|(situation, _, is_required)| *is_required && count(*situation) < least);
     missed.map(|(_, text, _)| *text).collect()
 }
 

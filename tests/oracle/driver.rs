@@ -48,7 +48,13 @@ impl Driver {
         replies: Sender<Reply>,
     ) -> Self {
         actor.enter();
-        let driver = Self { actor, program, commands, turns_left: 0, replies };
+        let driver = Self {
+            actor,
+            program,
+            commands,
+            turns_left: 0,
+            replies,
+        };
         driver.reply(false);
         driver
     }

@@ -58,18 +58,28 @@ impl Flight {
             Call::Borrowed => Box::pin(async move { Ok(held.trust().apply(closure).await.open()) }),
             Call::Owned => {
                 let (trust, _count) = held.into_parts();
-                Box::pin(Owned { _count, delegation: trust.apply_owned(closure) })
+                Box::pin(Owned {
+                    _count,
+                    delegation: trust.apply_owned(closure),
+                })
             }
             Call::Tried => Box::pin(async move {
                 match held.trust().try_apply(closure).await {
                     Ok(answer) => Ok(answer.open()),
-                    Err(ApplyError::Panicked(panic)) => Err(Failure::Panicked(panic.into_payload())),
+                    Err(ApplyError::Panicked(panic)) => {
+                        Err(Failure::Panicked(panic.into_payload()))
+                    }
                     Err(ApplyError::Closed) => Err(Failure::Closed),
                     Err(error) => panic!("{error}"),
                 }
             }),
         };
-        Self { request, stage: Stage::Unpolled, future: Some(future), listener: None }
+        Self {
+            request,
+            stage: Stage::Unpolled,
+            future: Some(future),
+            listener: None,
+        }
     }
 
     pub(crate) fn request(&self) -> &Arc<Request> {
@@ -86,17 +96,26 @@ impl Flight {
         let actor = log.actor().expect("actors poll");
         let is_first = self.depart(actor);
         // The issuer wakes whoever polled last there, as soon as the result is there and no sooner.
-        let last = self.listener.as_ref().filter(|_| matches!(self.stage, Stage::Issued(_)));
+        let last = self
+            .listener
+            .as_ref()
+            .filter(|_| matches!(self.stage, Stage::Issued(_)));
         let was_woken = last.map(|last| last.is_woken());
         let waker = Waker::from(self.listener(is_fresh || outer.is_some(), outer));
         let future = self.future.as_mut().expect("present until it has landed");
         let mut context = Context::from_waker(&waker);
         let mut poll = || catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut context)));
-        let polled = if is_first { self.request.issue(poll) } else { poll() };
+        let polled = if is_first {
+            self.request.issue(poll)
+        } else {
+            poll()
+        };
         let is_ready = !matches!(polled, Ok(Poll::Pending));
         if was_woken.is_some_and(|was_woken| was_woken != is_ready) {
             let number = self.request.number;
-            log.fault(format_args!("{number} is ready: {is_ready}; was woken: {was_woken:?}"));
+            log.fault(format_args!(
+                "{number} is ready: {is_ready}; was woken: {was_woken:?}"
+            ));
         }
         let outcome = match polled {
             Ok(poll) => ready!(poll),
@@ -155,7 +174,10 @@ impl Flight {
     /// The listener of the last poll, or another one.
     fn listener(&mut self, is_fresh: bool, outer: Option<&Waker>) -> Arc<Listener> {
         let is_mailed = self.stage == Stage::Mailed;
-        let last = self.listener.take().filter(|last| !is_fresh && last.is_mailed() == is_mailed);
+        let last = self
+            .listener
+            .take()
+            .filter(|last| !is_fresh && last.is_mailed() == is_mailed);
         let listener =
             last.unwrap_or_else(|| Listener::new(&self.request, is_mailed, outer.cloned()));
         self.listener = Some(Arc::clone(&listener));
@@ -176,13 +198,18 @@ impl Flight {
             Ok(held) => Landing::Value(held),
             Err(Failure::Closed) => {
                 if !log.has_begun() {
-                    log.fault(format_args!("{} closed before the shutdown", request.number));
+                    log.fault(format_args!(
+                        "{} closed before the shutdown",
+                        request.number
+                    ));
                 }
                 request.life().end = End::Closed;
                 Landing::Closed
             }
             Err(Failure::Panicked(payload)) => {
-                request.life().end = End::Panicked { by: Thread::current() };
+                request.life().end = End::Panicked {
+                    by: Thread::current(),
+                };
                 if !is_due(&*payload, request) {
                     log.fault(format_args!("{} ended in a strange panic", request.number));
                 }
@@ -213,7 +240,10 @@ impl Drop for Flight {
         let log = &self.request.property.log;
         let is_here = matches!(self.stage, Stage::Issued(issuer) if log.actor() == Some(issuer));
         self.count_cancel(is_here);
-        self.request.life().end = End::Dropped { stage: self.stage, by: Thread::current() };
+        self.request.life().end = End::Dropped {
+            stage: self.stage,
+            by: Thread::current(),
+        };
         let dropped = catch_unwind(AssertUnwindSafe(|| drop(future)));
         // What an unpolled one captured, or what a mailed one has got, is its own.
         let is_contained = matches!(self.stage, Stage::Issued(_));
@@ -258,7 +288,10 @@ where
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
         let answer = ready!(Pin::new(&mut self.delegation).poll(context));
-        assert!(self.delegation.is_terminated(), "it has returned its result");
+        assert!(
+            self.delegation.is_terminated(),
+            "it has returned its result"
+        );
         Poll::Ready(Ok(answer.open()))
     }
 }

@@ -52,7 +52,10 @@ impl Held {
 
     /// A trust that the log counts already.
     pub(crate) fn of(trust: Trust<Register>, property: Arc<Property>) -> Self {
-        Self { trust: Some(trust), property }
+        Self {
+            trust: Some(trust),
+            property,
+        }
     }
 
     pub(crate) fn trust(&self) -> &Trust<Register> {
@@ -69,7 +72,10 @@ impl Held {
     }
 
     pub(crate) fn downgrade(&self) -> Weak {
-        Weak { trust: self.trust().downgrade(), property: Arc::clone(&self.property) }
+        Weak {
+            trust: self.trust().downgrade(),
+            property: Arc::clone(&self.property),
+        }
     }
 
     /// Compares the counts, which nobody changes meanwhile.
@@ -77,7 +83,9 @@ impl Held {
         let (real, ours) = (self.trust().trust_count(), self.property.life().trusts);
         if real != ours as usize {
             let number = self.property.number;
-            self.property.log.fault(format_args!("{real} trusts of {number} instead of {ours}"));
+            self.property
+                .log
+                .fault(format_args!("{real} trusts of {number} instead of {ours}"));
         }
     }
 }
@@ -85,7 +93,10 @@ impl Held {
 impl Clone for Held {
     fn clone(&self) -> Self {
         self.property.retain();
-        Self { trust: Some(self.trust().clone()), property: Arc::clone(&self.property) }
+        Self {
+            trust: Some(self.trust().clone()),
+            property: Arc::clone(&self.property),
+        }
     }
 }
 
@@ -120,7 +131,9 @@ impl Weak {
         let trust = self.trust.upgrade();
         if is_alone && trust.is_some() != (others > 0) {
             let (number, log) = (self.property.number, &self.property.log);
-            log.fault(format_args!("upgrade of {number} with {others} trusts is wrong"));
+            log.fault(format_args!(
+                "upgrade of {number} with {others} trusts is wrong"
+            ));
         }
         reached(match &trust {
             Some(_) => Situation::UpgradeAlive,

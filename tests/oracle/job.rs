@@ -25,7 +25,10 @@ pub(crate) enum Act {
     /// Issues another request, and drops the trust that it did that by.
     Post(Held, Box<Job>),
     /// Polls a delegation by hand; keeps it or drops it there.
-    Poll { flight: Box<Flight>, keeps: bool },
+    Poll {
+        flight: Box<Flight>,
+        keeps: bool,
+    },
     Keep(Held),
     /// Returns a trust that an earlier one has kept.
     Take,
@@ -46,7 +49,10 @@ impl Job {
             Act::Poll { flight, .. } => request.adopt(flight.request()),
             _ => {}
         }
-        Self { capture: Token::new(&request, Part::Capture, ending == Ending::Bangs), act }
+        Self {
+            capture: Token::new(&request, Part::Capture, ending == Ending::Bangs),
+            act,
+        }
     }
 
     pub(crate) fn request(&self) -> &Arc<Request> {
@@ -73,7 +79,9 @@ impl Job {
     pub(crate) fn post_with<C: Cargo>(self, to: &Held) {
         let request = Arc::clone(self.request());
         let closure = self.closure::<C, ()>();
-        issue(&request, || to.trust().post(move |register| drop(closure(register))));
+        issue(&request, || {
+            to.trust().post(move |register| drop(closure(register)))
+        });
     }
 
     /// Posts it in the smallest record that can be: it does nothing but count.
@@ -159,6 +167,9 @@ pub(crate) fn issue(request: &Request, call: impl FnOnce()) {
     if let Err(payload) = issued
         && !(payload.is::<Bang>() && request.property.log.has_begun())
     {
-        request.property.log.fault(format_args!("the call of {} panicked", request.number));
+        request
+            .property
+            .log
+            .fault(format_args!("the call of {} panicked", request.number));
     }
 }

@@ -32,15 +32,23 @@ pub(crate) fn judge(log: &Log, phase: Phase) -> Verdict {
         return Err(fault);
     }
     if phase == Phase::Gone {
-        return log.requests().iter().try_for_each(|request| judge_remains(request));
+        return log
+            .requests()
+            .iter()
+            .try_for_each(|request| judge_remains(request));
     }
     for request in log.requests().iter() {
         let judged = Case::new(request, phase).judge();
         judged.map_err(|what| format!("{what}\n{}", describe(request)))?;
     }
     for property in log.properties().iter() {
-        judge_property(property, phase)
-            .map_err(|what| format!("property {}: {what}: {:?}", property.number, property.life()))?;
+        judge_property(property, phase).map_err(|what| {
+            format!(
+                "property {}: {what}: {:?}",
+                property.number,
+                property.life()
+            )
+        })?;
     }
     Ok(())
 }
@@ -69,7 +77,12 @@ struct Case<'a> {
 impl<'a> Case<'a> {
     fn new(request: &'a Request, phase: Phase) -> Self {
         let log = &*request.property.log;
-        Self { log, request, phase, trustee: log.thread_of(request.property.trustee) }
+        Self {
+            log,
+            request,
+            phase,
+            trustee: log.thread_of(request.property.trustee),
+        }
     }
 
     fn judge(&self) -> Verdict {
@@ -87,7 +100,9 @@ impl<'a> Case<'a> {
             && life.end == End::Open;
         ensure(!is_open || life.is_leaked, "its future is left over")?;
         match life.end {
-            End::Value { state, .. } => ensure(life.state == Some(state), "the value is not its own"),
+            End::Value { state, .. } => {
+                ensure(life.state == Some(state), "the value is not its own")
+            }
             End::Closed => ensure(self.log.has_begun(), "closed without a shutdown"),
             _ => Ok(()),
         }
@@ -120,7 +135,10 @@ impl<'a> Case<'a> {
             Ending::Returns { .. } => (Part::Result, Part::Payload),
             Ending::Throws { .. } | Ending::Bangs => (Part::Payload, Part::Result),
         };
-        ensure(life.drops(other).made == 0, "ended otherwise than it should")?;
+        ensure(
+            life.drops(other).made == 0,
+            "ended otherwise than it should",
+        )?;
         let has_ended = life.runs == 1 && self.request.ending != Ending::Bangs;
         match self.request.kind {
             Kind::Awaited => self.judge_awaited(life, issuer, has_ended, part),
@@ -131,11 +149,18 @@ impl<'a> Case<'a> {
 
     fn judge_awaited(&self, life: &Life, issuer: Thread, has_ended: bool, part: Part) -> Verdict {
         let drops = life.drops(part);
-        ensure((drops.made == 1) == has_ended, "made another number of results than one")?;
+        ensure(
+            (drops.made == 1) == has_ended,
+            "made another number of results than one",
+        )?;
         ensure(life.reports == 0, "its panic was reported")?;
         self.judge_landing(life)?;
         let is_over = self.phase == Phase::Over;
-        if let End::Open | End::Forgotten { stage: Stage::Mailed } = life.end {
+        if let End::Open
+        | End::Forgotten {
+            stage: Stage::Mailed,
+        } = life.end
+        {
             return ensure(drops.dropped <= drops.made, "dropped too often");
         }
         let wakers = life.drops(Part::Waker);
@@ -145,13 +170,19 @@ impl<'a> Case<'a> {
         }
         match life.end {
             End::Value { by, .. } | End::Panicked { by } => once(drops, &[by], "product"),
-            End::Dropped { stage: Stage::Issued(_), .. } | End::Closed => {
-                once(drops, &[issuer], "product that nobody took")
+            End::Dropped {
+                stage: Stage::Issued(_),
+                ..
             }
-            End::Dropped { by, .. } => {
-                once(drops, &[by, issuer, self.trustee], "product of a redirected one")
+            | End::Closed => once(drops, &[issuer], "product that nobody took"),
+            End::Dropped { by, .. } => once(
+                drops,
+                &[by, issuer, self.trustee],
+                "product of a redirected one",
+            ),
+            End::Forgotten { .. } if is_over => {
+                once(drops, &[issuer], "product of a forgotten one")
             }
-            End::Forgotten { .. } if is_over => once(drops, &[issuer], "product of a forgotten one"),
             End::Forgotten { .. } => ensure(drops.dropped == 0, "dropped though it may be taken"),
             End::Open => unreachable!("returned above"),
         }
@@ -170,7 +201,10 @@ impl<'a> Case<'a> {
     fn judge_then(&self, life: &Life, issuer: Thread, part: Part) -> Verdict {
         let returns = matches!(self.request.ending, Ending::Returns { .. });
         let follows = u32::from(returns && life.runs == 1);
-        ensure(life.thens == follows, "followed another number of times than it should")?;
+        ensure(
+            life.thens == follows,
+            "followed another number of times than it should",
+        )?;
         once(life.drops(Part::Then), &[issuer], "what follows")?;
         self.judge_reports(life)?;
         once_made(life.drops(part), &[issuer], "product for what follows")
@@ -189,13 +223,22 @@ impl<'a> Case<'a> {
     fn judge_reports(&self, life: &Life) -> Verdict {
         let throws = matches!(self.request.ending, Ending::Throws { .. });
         let reports = u32::from(throws && life.runs == 1);
-        ensure(life.reports == reports, "reported another number of times than it should")
+        ensure(
+            life.reports == reports,
+            "reported another number of times than it should",
+        )
     }
 }
 
 /// Nothing is left of it.
 fn judge_remains(request: &Request) -> Verdict {
-    let parts = [Part::Capture, Part::Result, Part::Payload, Part::Then, Part::Waker];
+    let parts = [
+        Part::Capture,
+        Part::Result,
+        Part::Payload,
+        Part::Then,
+        Part::Waker,
+    ];
     let is_gone = parts.iter().all(|part| {
         let drops = request.life().drops(*part);
         drops.made == drops.dropped
@@ -208,7 +251,10 @@ fn judge_property(property: &Arc<Property>, phase: Phase) -> Verdict {
     let life = property.life();
     let is_over = phase == Phase::Over;
     let must_be_dropped = is_over || life.trusts == 0;
-    ensure(life.dropped == u32::from(must_be_dropped), "dropped another number of times")?;
+    ensure(
+        life.dropped == u32::from(must_be_dropped),
+        "dropped another number of times",
+    )?;
     if let Some(by) = life.dropped_by {
         let is_due = match life.other_owner {
             Some(owner) if life.is_taken => by == owner,
@@ -226,11 +272,19 @@ fn judge_property(property: &Arc<Property>, phase: Phase) -> Verdict {
 }
 
 fn ensure(is_so: bool, else_what: &str) -> Verdict {
-    if is_so { Ok(()) } else { Err(else_what.to_owned()) }
+    if is_so {
+        Ok(())
+    } else {
+        Err(else_what.to_owned())
+    }
 }
 
 fn once_made(drops: Drops, by: &[Thread], what: &str) -> Verdict {
-    if drops.made == 0 { Ok(()) } else { once(drops, by, what) }
+    if drops.made == 0 {
+        Ok(())
+    } else {
+        once(drops, by, what)
+    }
 }
 
 /// Made and dropped once, by one of these threads.
@@ -238,11 +292,20 @@ fn once(drops: Drops, by: &[Thread], what: &str) -> Verdict {
     let is_so = drops.made == 1
         && drops.dropped == 1
         && drops.by.is_some_and(|thread| by.contains(&thread));
-    ensure(is_so, &format!("{what}: {drops:?} instead of once by {by:?}"))
+    ensure(
+        is_so,
+        &format!("{what}: {drops:?} instead of once by {by:?}"),
+    )
 }
 
 fn describe(request: &Request) -> String {
-    let Request { number, kind, ending, property, .. } = request;
+    let Request {
+        number,
+        kind,
+        ending,
+        property,
+        ..
+    } = request;
     let (home, trustee) = (property.number, property.trustee);
     let life = request.life();
     format!("request {number}, {kind:?}, {ending:?}, on property {home} of {trustee}: {life:#?}")

@@ -17,7 +17,12 @@ pub(crate) struct Listener {
 impl Listener {
     pub(crate) fn new(request: &Arc<Request>, is_mailed: bool, outer: Option<Waker>) -> Arc<Self> {
         let token = Token::new(request, Part::Waker, false);
-        Arc::new(Self { token, is_mailed, outer, is_woken: AtomicBool::new(false) })
+        Arc::new(Self {
+            token,
+            is_mailed,
+            outer,
+            is_woken: AtomicBool::new(false),
+        })
     }
 
     pub(crate) fn is_mailed(&self) -> bool {

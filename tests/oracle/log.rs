@@ -65,17 +65,23 @@ impl Log {
 
     /// The calling thread is `actor` from now on.
     pub(crate) fn enter(&self, actor: usize) {
-        self.threads[actor].set(Thread::current()).expect("an actor is one thread");
+        self.threads[actor]
+            .set(Thread::current())
+            .expect("an actor is one thread");
     }
 
     /// The actor that the calling thread is.
     pub(crate) fn actor(&self) -> Option<usize> {
         let here = Thread::current();
-        self.threads.iter().position(|thread| thread.get() == Some(&here))
+        self.threads
+            .iter()
+            .position(|thread| thread.get() == Some(&here))
     }
 
     pub(crate) fn thread_of(&self, actor: usize) -> Thread {
-        *self.threads[actor].get().expect("all actors enter before the first operation")
+        *self.threads[actor]
+            .get()
+            .expect("all actors enter before the first operation")
     }
 
     /// From now on requests may come back unrun.
@@ -91,7 +97,11 @@ impl Log {
     pub(crate) fn issue(&self, trustee: usize) -> Issue {
         let actor = self.actor().expect("requests are issued by actors");
         let place = self.issued[actor][trustee].fetch_add(1, Ordering::Relaxed) + 1;
-        Issue { actor, trustee, place }
+        Issue {
+            actor,
+            trustee,
+            place,
+        }
     }
 
     /// A request runs: it must be the next of its issuer, as what is not run at shutdown is the
@@ -105,7 +115,8 @@ impl Log {
 
     /// A request has completed on its issuer; those that nobody hears of leave gaps.
     pub(crate) fn complete(&self, issue: Issue) {
-        let before = self.completed[issue.actor][issue.trustee].swap(issue.place, Ordering::Relaxed);
+        let before =
+            self.completed[issue.actor][issue.trustee].swap(issue.place, Ordering::Relaxed);
         if before >= issue.place {
             self.fault(format_args!("{issue:?} completed after place {before}"));
         }
@@ -114,7 +125,11 @@ impl Log {
     /// How many requests are issued and have not run.
     pub(crate) fn in_flight(&self) -> u32 {
         let sum = |tallies: &Tallies| -> u32 {
-            tallies.iter().flatten().map(|tally| tally.load(Ordering::Relaxed)).sum()
+            tallies
+                .iter()
+                .flatten()
+                .map(|tally| tally.load(Ordering::Relaxed))
+                .sum()
         };
         sum(&self.issued).saturating_sub(sum(&self.ran))
     }
@@ -124,7 +139,11 @@ impl Log {
         let mut faults = lock(&self.faults);
         if faults.is_empty() && !self.label.is_empty() {
             // Not by a macro: a captured line would be lost in a crash.
-            drop(writeln!(std::io::stderr(), "oracle: {}: {what}", self.label));
+            drop(writeln!(
+                std::io::stderr(),
+                "oracle: {}: {what}",
+                self.label
+            ));
         }
         faults.push(what.to_string());
     }

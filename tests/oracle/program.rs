@@ -43,26 +43,85 @@ pub(crate) enum Farewell {
 #[derive(Clone, Debug)]
 pub(crate) enum Op {
     Nothing,
-    Entrust { trustee: usize, explodes: bool, posts_at_end: bool },
-    Clone { trust: Pick },
-    DropTrust { trust: Pick },
-    ForgetTrust { trust: Pick },
-    MoveTrust { trust: Pick, to: usize },
-    Delegate { trust: Pick, call: Call, shape: Shape, work: Work, polls: bool },
-    Poll { flight: Pick, is_fresh: bool },
-    Await { flight: Pick },
-    DropFlight { flight: Pick },
-    ForgetFlight { flight: Pick },
-    MoveFlight { flight: Pick, to: usize, then: OnArrival },
-    Then { trust: Pick, shape: Shape, work: Work, follow: Follow },
-    Post { trust: Pick, shape: Shape, work: Work },
-    Burst { trust: Pick, count: u32, is_mixed: bool, drops: bool },
-    Downgrade { trust: Pick },
-    Upgrade { weak: Pick },
-    DropWeak { weak: Pick },
-    IntoInner { trust: Pick, polls: bool },
-    PollTaking { taking: Pick },
-    DropTaking { taking: Pick },
+    Entrust {
+        trustee: usize,
+        explodes: bool,
+        posts_at_end: bool,
+    },
+    Clone {
+        trust: Pick,
+    },
+    DropTrust {
+        trust: Pick,
+    },
+    ForgetTrust {
+        trust: Pick,
+    },
+    MoveTrust {
+        trust: Pick,
+        to: usize,
+    },
+    Delegate {
+        trust: Pick,
+        call: Call,
+        shape: Shape,
+        work: Work,
+        polls: bool,
+    },
+    Poll {
+        flight: Pick,
+        is_fresh: bool,
+    },
+    Await {
+        flight: Pick,
+    },
+    DropFlight {
+        flight: Pick,
+    },
+    ForgetFlight {
+        flight: Pick,
+    },
+    MoveFlight {
+        flight: Pick,
+        to: usize,
+        then: OnArrival,
+    },
+    Then {
+        trust: Pick,
+        shape: Shape,
+        work: Work,
+        follow: Follow,
+    },
+    Post {
+        trust: Pick,
+        shape: Shape,
+        work: Work,
+    },
+    Burst {
+        trust: Pick,
+        count: u32,
+        is_mixed: bool,
+        drops: bool,
+    },
+    Downgrade {
+        trust: Pick,
+    },
+    Upgrade {
+        weak: Pick,
+    },
+    DropWeak {
+        weak: Pick,
+    },
+    IntoInner {
+        trust: Pick,
+        polls: bool,
+    },
+    PollTaking {
+        taking: Pick,
+    },
+    DropTaking {
+        taking: Pick,
+    },
 }
 
 pub(crate) type Pick = u8;
@@ -71,19 +130,34 @@ pub(crate) type Pick = u8;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Work {
     Nothing,
-    Throw { explodes: bool },
+    Throw {
+        explodes: bool,
+    },
     CaptureExplodes,
     ResultExplodes,
-    Post { trust: Pick },
-    Poll { trust: Pick, keeps: bool },
-    Keep { trust: Pick },
+    Post {
+        trust: Pick,
+    },
+    Poll {
+        trust: Pick,
+        keeps: bool,
+    },
+    Keep {
+        trust: Pick,
+    },
     Take,
     Clear,
-    Return { trust: Pick },
-    Drop { trust: Pick },
+    Return {
+        trust: Pick,
+    },
+    Drop {
+        trust: Pick,
+    },
     /// Gives the closure the very trust that it is issued by, cloned for the issue.
     DropOwn,
-    Entrust { trustee: usize },
+    Entrust {
+        trustee: usize,
+    },
 }
 
 /// How large captures and result are.
@@ -133,12 +207,23 @@ pub(crate) fn programs() -> impl Strategy<Value = Program> {
     let budget = prop_oneof![Just(128_u32), Just(3), Just(0)];
     let steps = vec(step(), STEPS_MIN..=STEPS_MAX);
     let idle = prop_oneof![Just(Idle::Adaptive), Just(Idle::Park)];
-    (steps, option::weighted(0.2, 0..STEPS_MAX), farewell, budget, idle).prop_map(
-        |(steps, shutdown_at, farewell, budget, idle)| {
-            let shutdown_at = shutdown_at.filter(|at| *at < steps.len());
-            Program { steps, shutdown_at, farewell, budget, idle }
-        },
+    (
+        steps,
+        option::weighted(0.2, 0..STEPS_MAX),
+        farewell,
+        budget,
+        idle,
     )
+        .prop_map(|(steps, shutdown_at, farewell, budget, idle)| {
+            let shutdown_at = shutdown_at.filter(|at| *at < steps.len());
+            Program {
+                steps,
+                shutdown_at,
+                farewell,
+                budget,
+                idle,
+            }
+        })
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -172,7 +257,11 @@ fn trusts() -> impl Strategy<Value = Op> {
 fn flights() -> impl Strategy<Value = Op> {
     let call = prop_oneof![Just(Call::Borrowed), Just(Call::Owned), Just(Call::Tried)];
     let delegate = (pick(), call, shape(), work(), weighted(0.8));
-    let then = prop_oneof![Just(OnArrival::Poll), Just(OnArrival::Drop), Just(OnArrival::Stay)];
+    let then = prop_oneof![
+        Just(OnArrival::Poll),
+        Just(OnArrival::Drop),
+        Just(OnArrival::Stay)
+    ];
     prop_oneof![
         24 => delegate.prop_map(|(trust, call, shape, work, polls)| {
             Op::Delegate { trust, call, shape, work, polls }
@@ -257,7 +346,13 @@ fn weighted(probability: f64) -> impl Strategy<Value = bool> {
 
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { steps, shutdown_at, farewell, budget, idle } = self;
+        let Self {
+            steps,
+            shutdown_at,
+            farewell,
+            budget,
+            idle,
+        } = self;
         writeln!(f, "budget {budget}, idle {idle:?}, farewell {farewell:?}")?;
         for (index, step) in steps.iter().enumerate() {
             if *shutdown_at == Some(index) {
@@ -265,7 +360,11 @@ impl fmt::Debug for Program {
             }
             let Step { actor, op, turns } = step;
             if !matches!(op, Op::Nothing) {
-                let actor = if *actor == OUTSIDER { "outside".into() } else { format!("on {actor}") };
+                let actor = if *actor == OUTSIDER {
+                    "outside".into()
+                } else {
+                    format!("on {actor}")
+                };
                 writeln!(f, "{index:4} {actor}: {op:?}")?;
             }
             if let Some((worker, turns)) = turns {

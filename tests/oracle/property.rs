@@ -34,8 +34,16 @@ impl Property {
     pub(crate) fn new(log: &Arc<Log>, trustee: usize) -> Arc<Self> {
         let mut properties = log.properties();
         let (number, log) = (properties.len(), Arc::clone(log));
-        let life = Mutex::new(Life { trusts: 1, ..Life::default() });
-        let property = Arc::new(Self { number, trustee, log, life });
+        let life = Mutex::new(Life {
+            trusts: 1,
+            ..Life::default()
+        });
+        let property = Arc::new(Self {
+            number,
+            trustee,
+            log,
+            life,
+        });
         properties.push(Arc::clone(&property));
         property
     }
@@ -76,17 +84,22 @@ impl Property {
         drop(life);
         let number = self.number;
         if dropped > 1 {
-            self.log.fault(format_args!("property {number} dropped again"));
+            self.log
+                .fault(format_args!("property {number} dropped again"));
         }
         if self.log.has_begun() {
             return;
         }
         if trusts > 0 {
-            self.log.fault(format_args!("property {number} dropped under {trusts} trusts"));
+            self.log.fault(format_args!(
+                "property {number} dropped under {trusts} trusts"
+            ));
         }
         if issued > ran {
             let left = issued - ran;
-            self.log.fault(format_args!("property {number} dropped before {left} requests"));
+            self.log.fault(format_args!(
+                "property {number} dropped before {left} requests"
+            ));
         }
     }
 }

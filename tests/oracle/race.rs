@@ -34,8 +34,15 @@ pub(crate) fn run(program: &Program, label: &str) -> Result<(), String> {
     let (sender, events) = mpsc::channel();
     let barrier = Arc::new(Barrier::new(ACTORS));
     let [zero, one, two, outsider] = world.actors().map(|actor| {
-        let exit = Exit { log: Arc::clone(&log), events: sender.clone() };
-        Player { actor, program: Arc::clone(&program), exit }
+        let exit = Exit {
+            log: Arc::clone(&log),
+            events: sender.clone(),
+        };
+        Player {
+            actor,
+            program: Arc::clone(&program),
+            exit,
+        }
     });
     for player in [zero, one, two] {
         let barrier = Arc::clone(&barrier);

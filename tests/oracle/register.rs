@@ -33,7 +33,9 @@ pub(crate) const FRESH: u64 = 0;
 /// The state after request `number`.
 pub(crate) fn next_state(state: u64, number: u32) -> u64 {
     // Not commutative, so that another order ends in another state.
-    (state ^ u64::from(number) << 1 | 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(31)
+    (state ^ u64::from(number) << 1 | 1)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        .rotate_left(31)
 }
 
 impl Register {
@@ -65,7 +67,9 @@ impl Register {
             log.fault(format_args!("{number} ran away from its trustee"));
         }
         if self.is_busy {
-            log.fault(format_args!("{number} ran inside another request on its property"));
+            log.fault(format_args!(
+                "{number} ran inside another request on its property"
+            ));
         }
         self.is_busy = true;
         self.state = next_state(self.state, number);

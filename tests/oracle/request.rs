@@ -117,7 +117,13 @@ impl Request {
         let mut requests = property.log.requests();
         let number = u32::try_from(requests.len()).expect("programs are small");
         let (property, life) = (Arc::clone(property), Mutex::default());
-        let request = Arc::new(Self { number, kind, ending, property, life });
+        let request = Arc::new(Self {
+            number,
+            kind,
+            ending,
+            property,
+            life,
+        });
         requests.push(Arc::clone(&request));
         request
     }
@@ -162,7 +168,10 @@ impl Request {
         let log = &self.property.log;
         match issue {
             Some(issue) if log.actor() == Some(issue.actor) => log.complete(issue),
-            _ => log.fault(format_args!("{} completed away from its issuer", self.number)),
+            _ => log.fault(format_args!(
+                "{} completed away from its issuer",
+                self.number
+            )),
         }
     }
 }
@@ -189,7 +198,11 @@ pub(crate) struct Token {
 impl Token {
     pub(crate) fn new(request: &Arc<Request>, part: Part, explodes: bool) -> Self {
         request.life().parts[part as usize].made += 1;
-        Self { request: Arc::clone(request), part, explodes }
+        Self {
+            request: Arc::clone(request),
+            part,
+            explodes,
+        }
     }
 
     pub(crate) fn request(&self) -> &Arc<Request> {
@@ -207,7 +220,10 @@ impl Drop for Token {
         drop(life);
         if is_once_too_often {
             let (number, part) = (self.request.number, self.part);
-            self.request.property.log.fault(format_args!("{part:?} of {number} dropped again"));
+            self.request
+                .property
+                .log
+                .fault(format_args!("{part:?} of {number} dropped again"));
         }
         if self.explodes && !std::thread::panicking() {
             reached(Situation::of_explosion(self.part));

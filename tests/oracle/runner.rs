@@ -19,20 +19,41 @@ pub(crate) fn run() {
     let mode: Option<String> = from_env("GOSSAMER_ORACLE_MODE");
     eprintln!("{count} programs from seed {seed}");
     let start = Instant::now();
-    let in_turns = if mode.as_deref() == Some("race") { 0 } else { count.div_ceil(2) };
-    let in_race = if mode.as_deref() == Some("turns") { 0 } else { count - in_turns };
+    let in_turns = if mode.as_deref() == Some("race") {
+        0
+    } else {
+        count.div_ceil(2)
+    };
+    let in_race = if mode.as_deref() == Some("turns") {
+        0
+    } else {
+        count - in_turns
+    };
     let in_turns = count - in_race;
     let failures: Vec<String> = std::thread::scope(|scope| {
-        let turns = scope.spawn(move || (0..in_turns).find_map(|n| play_in_turns(seed.wrapping_add(n)).err()));
-        let races = scope.spawn(move || (0..in_race).find_map(|n| play_a_race(seed.wrapping_add(n)).err()));
-        [turns, races].into_iter().filter_map(|thread| thread.join().expect("no panic")).collect()
+        let turns = scope
+            .spawn(move || (0..in_turns).find_map(|n| play_in_turns(seed.wrapping_add(n)).err()));
+        let races =
+            scope.spawn(move || (0..in_race).find_map(|n| play_a_race(seed.wrapping_add(n)).err()));
+        [turns, races]
+            .into_iter()
+            .filter_map(|thread| thread.join().expect("no panic"))
+            .collect()
     });
     eprintln!("in {:.1?}:\n{}", start.elapsed(), coverage::table());
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     if mode.is_none() {
-        let least = count / if count < MANY { 3 * PROGRAMS_PER_CASE } else { PROGRAMS_PER_CASE };
+        let least = count
+            / if count < MANY {
+                3 * PROGRAMS_PER_CASE
+            } else {
+                PROGRAMS_PER_CASE
+            };
         let missed = coverage::missed(least);
-        assert!(missed.is_empty(), "reached less than {least} times: {missed:?}");
+        assert!(
+            missed.is_empty(),
+            "reached less than {least} times: {missed:?}"
+        );
     }
 }
 
@@ -46,7 +67,11 @@ fn play_in_turns(seed: u64) -> Result<(), String> {
     let mut smallest = tree.current();
     let start = Instant::now();
     while start.elapsed() < SIMPLIFIES_FOR {
-        if conductor::run(&tree.current(), "").err().map(|error| why = error).is_some() {
+        if conductor::run(&tree.current(), "")
+            .err()
+            .map(|error| why = error)
+            .is_some()
+        {
             smallest = tree.current();
             if !tree.simplify() {
                 break;
@@ -72,9 +97,14 @@ fn tree(seed: u64) -> impl ValueTree<Value = Program> {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    let config = Config { failure_persistence: None, ..Config::default() };
+    let config = Config {
+        failure_persistence: None,
+        ..Config::default()
+    };
     let mut runner = TestRunner::new_with_rng(config, random);
-    programs().new_tree(&mut runner).expect("nothing is filtered out")
+    programs()
+        .new_tree(&mut runner)
+        .expect("nothing is filtered out")
 }
 
 /// The one panic of the library's own that programs meet, by the thousand.
@@ -90,7 +120,10 @@ fn hush_expected_panics() {
 
 fn from_env<T: FromStr<Err: Debug>>(variable: &str) -> Option<T> {
     let text = std::env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|error| panic!("{variable}={text}: {error:?}")))
+    Some(
+        text.parse()
+            .unwrap_or_else(|error| panic!("{variable}={text}: {error:?}")),
+    )
 }
 
 /// How many programs, if the environment does not say.

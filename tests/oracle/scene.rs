@@ -20,7 +20,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 pub(crate) fn runtime(program: &Program, log: &Arc<Log>) -> Runtime {
     let log = Arc::clone(log);
-    let builder = Builder::new().workers(WORKERS).stall_after(None).budget(program.budget);
+    let builder = Builder::new()
+        .workers(WORKERS)
+        .stall_after(None)
+        .budget(program.budget);
     let builder = builder.idle(program.idle);
     let builder = builder.panic_hook(move |report: &PanicReport<'_>| {
         if let Some(Thrown(token)) = report.payload().downcast_ref() {
@@ -49,7 +52,9 @@ impl Shutdown {
         let (sender, ended) = mpsc::channel();
         std::thread::spawn(move || {
             let ends = catch_unwind(AssertUnwindSafe(|| drop(runtime)));
-            sender.send(ends.is_ok()).expect("the test waits, or aborts");
+            sender
+                .send(ends.is_ok())
+                .expect("the test waits, or aborts");
         });
         Self(ended)
     }
@@ -76,6 +81,9 @@ pub(crate) fn judge_at_the_end(log: &Log) -> Result<(), String> {
 pub(crate) fn hang(who: &str, log: &Log, program: &Program) -> ! {
     let faults = log.faults();
     // Not by a macro: a captured line would be lost.
-    drop(writeln!(std::io::stderr(), "oracle: {who} hangs; faults: {faults:?}\n{program:?}"));
+    drop(writeln!(
+        std::io::stderr(),
+        "oracle: {who} hangs; faults: {faults:?}\n{program:?}"
+    ));
     std::process::abort()
 }

@@ -28,7 +28,11 @@ impl Taking {
     pub(crate) fn new(held: Held) -> Self {
         let property = Arc::clone(held.property());
         let (trust, counted) = held.into_parts();
-        Self { property, counted: Some(counted), future: Some(Box::pin(trust.into_inner())) }
+        Self {
+            property,
+            counted: Some(counted),
+            future: Some(Box::pin(trust.into_inner())),
+        }
     }
 
     /// Polls it; ready with the trust, if it was not the last one. If the program `is_alone`,
@@ -39,11 +43,15 @@ impl Taking {
             counted.lend();
         }
         let future = self.future.as_mut().expect("present until it is ready");
-        let polled = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let polled = future
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
         let (number, log) = (self.property.number, Arc::clone(&self.property.log));
         let others = self.property.life().trusts;
         if !matches!(polled, Poll::Ready(Err(_))) && others > 0 {
-            log.fault(format_args!("{number} was taken from under {others} trusts"));
+            log.fault(format_args!(
+                "{number} was taken from under {others} trusts"
+            ));
         }
         let taken = ready!(polled);
         self.future = None;
@@ -70,7 +78,9 @@ impl Taking {
         life.other_owner = Some(Thread::current());
         drop(life);
         if !Arc::ptr_eq(register.property(), &self.property) {
-            self.property.log.fault("the value of another property was taken");
+            self.property
+                .log
+                .fault("the value of another property was taken");
         }
         contain(&self.property, || drop(register));
     }
@@ -96,6 +106,8 @@ fn contain(property: &Property, drops: impl FnOnce()) {
     if let Err(payload) = catch_unwind(AssertUnwindSafe(drops))
         && !payload.is::<Bang>()
     {
-        property.log.fault("the drop of a value ended in a strange panic");
+        property
+            .log
+            .fault("the drop of a value ended in a strange panic");
     }
 }

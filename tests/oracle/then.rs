@@ -26,14 +26,20 @@ pub(crate) enum Sequel {
 
 impl Then {
     pub(crate) fn new(request: &Arc<Request>, sequel: Sequel) -> Self {
-        Self { token: Token::new(request, Part::Then, false), sequel }
+        Self {
+            token: Token::new(request, Part::Then, false),
+            sequel,
+        }
     }
 
     /// Issues `job` with `C` beside its captures and `R` in its result, and this to follow.
     pub(crate) fn issue<C: Cargo, R: Cargo>(self, to: &Held, job: Job) {
         let request = Arc::clone(job.request());
         let closure = job.closure::<C, R>();
-        issue(&request, || to.trust().apply_then(closure, move |answer| self.follow(answer)));
+        issue(&request, || {
+            to.trust()
+                .apply_then(closure, move |answer| self.follow(answer))
+        });
     }
 
     fn follow<R: Cargo>(self, answer: Answer<R>) {

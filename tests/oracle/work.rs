@@ -40,9 +40,15 @@ pub(crate) fn then(actor: &mut Actor, trust: Pick, shape: Shape, work: Work, fol
     if actor.index == OUTSIDER {
         return;
     }
-    let Some(held) = actor.trust(trust).cloned() else { return };
-    let Some(sequel) = sequel(actor, follow) else { return };
-    let Some(job) = job(actor, &held, Kind::Then, work) else { return };
+    let Some(held) = actor.trust(trust).cloned() else {
+        return;
+    };
+    let Some(sequel) = sequel(actor, follow) else {
+        return;
+    };
+    let Some(job) = job(actor, &held, Kind::Then, work) else {
+        return;
+    };
     let then = Then::new(job.request(), sequel);
     match shape {
         Shape::Small => then.issue::<(), ()>(&held, job),
@@ -53,8 +59,12 @@ pub(crate) fn then(actor: &mut Actor, trust: Pick, shape: Shape, work: Work, fol
 }
 
 pub(crate) fn post(actor: &mut Actor, trust: Pick, shape: Shape, work: Work) {
-    let Some(held) = actor.trust(trust).cloned() else { return };
-    let Some(job) = job(actor, &held, Kind::Posted, work) else { return };
+    let Some(held) = actor.trust(trust).cloned() else {
+        return;
+    };
+    let Some(job) = job(actor, &held, Kind::Posted, work) else {
+        return;
+    };
     match shape {
         Shape::Wide => job.post_with::<Wide>(&held),
         Shape::Boxed => job.post_with::<Boxed>(&held),
@@ -65,7 +75,9 @@ pub(crate) fn post(actor: &mut Actor, trust: Pick, shape: Shape, work: Work) {
 /// Many requests at once, more than a link has room for; those of a mix are of several sizes, so
 /// that a small one may find room where the one before it did not.
 pub(crate) fn burst(actor: &mut Actor, trust: Pick, count: u32, is_mixed: bool) {
-    let Some(held) = actor.trust(trust).cloned() else { return };
+    let Some(held) = actor.trust(trust).cloned() else {
+        return;
+    };
     for index in 0..count {
         let place = if is_mixed { index % 16 } else { 0 };
         match place {
@@ -148,7 +160,12 @@ fn job(actor: &mut Actor, on: &Held, kind: Kind, work: Work) -> Option<Job> {
 
 /// A job that only changes the state.
 fn plain(on: &Held, kind: Kind) -> Job {
-    Job::new(on.property(), kind, Ending::Returns { explodes: false }, Act::Nothing)
+    Job::new(
+        on.property(),
+        kind,
+        Ending::Returns { explodes: false },
+        Act::Nothing,
+    )
 }
 
 /// In a slot, but larger than the room of an entry.

@@ -92,7 +92,11 @@ impl Key {
     #[inline(always)]
     pub fn of<T>(address: *const T) -> Self {
         let address = address.expose_provenance() as u64;
-        debug_assert!(address >> Self::BITS == 0, "an address of more than {} bits", Self::BITS);
+        debug_assert!(
+            address >> Self::BITS == 0,
+            "an address of more than {} bits",
+            Self::BITS
+        );
         Self(address)
     }
 

@@ -39,7 +39,14 @@ impl Image {
     /// An empty image.
     pub fn new() -> Self {
         let words = [const { MaybeUninit::uninit() }; WORDS_UNSEALED];
-        Self { words, offset: BODY_WORDS, count: 0, calls: 0, last: (0, 0), has_exceptions: false }
+        Self {
+            words,
+            offset: BODY_WORDS,
+            count: 0,
+            calls: 0,
+            last: (0, 0),
+            has_exceptions: false,
+        }
     }
 
     /// How many records or results it holds.
@@ -68,7 +75,11 @@ impl Image {
     #[inline(always)]
     pub(crate) fn push_request(&mut self, call: &'static Call, key: Key) -> &mut [Word] {
         let word = call.to_word();
-        let index = if self.last.0 == word { self.last.1 } else { self.call_index(word) };
+        let index = if self.last.0 == word {
+            self.last.1
+        } else {
+            self.call_index(word)
+        };
         self.offset -= 1;
         self.words[self.offset].write(key.to_header(index));
         if index == UNLISTED {
@@ -100,7 +111,10 @@ impl Image {
     /// From which word on it is used, and those words.
     #[inline(always)]
     pub(crate) fn used(&self) -> (usize, &[Word]) {
-        (self.offset, &self.words[self.offset..BODY_WORDS + self.trailer_words()])
+        (
+            self.offset,
+            &self.words[self.offset..BODY_WORDS + self.trailer_words()],
+        )
     }
 
     #[inline(always)]
@@ -117,7 +131,9 @@ impl Image {
     #[inline(always)]
     fn reserve(&mut self, words: usize) -> &mut [Word] {
         let end = self.offset;
-        self.offset = end.checked_sub(words).expect("admission left room for this");
+        self.offset = end
+            .checked_sub(words)
+            .expect("admission left room for this");
         &mut self.words[self.offset..end]
     }
 

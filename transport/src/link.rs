@@ -209,7 +209,10 @@ impl<F: Fabric> ClientLink<F> {
     fn admit(&mut self, call: &'static Call, key: Key, note_words: usize) -> Place {
         self.result_room -= call.result_words as usize;
         let captures = self.batch.push_request(call, key).as_mut_ptr();
-        Place { captures, note: self.notes.push(note_words).as_mut_ptr() }
+        Place {
+            captures,
+            note: self.notes.push(note_words).as_mut_ptr(),
+        }
     }
 
     /// Publishes the full batch early, if a slot is free for it; else the request has to wait.
@@ -218,22 +221,40 @@ impl<F: Fabric> ClientLink<F> {
         if self.backlog.requests.is_empty() && self.publish() && self.admits(call) {
             return self.admit(call, key, note_words);
         }
-        self.backlog.requests.push_back(Deferred { call, key, note_words });
-        let captures = self.backlog.captures.push(call.capture_words as usize).as_mut_ptr();
-        Place { captures, note: self.backlog.notes.push(note_words).as_mut_ptr() }
+        self.backlog.requests.push_back(Deferred {
+            call,
+            key,
+            note_words,
+        });
+        let captures = self
+            .backlog
+            .captures
+            .push(call.capture_words as usize)
+            .as_mut_ptr();
+        Place {
+            captures,
+            note: self.backlog.notes.push(note_words).as_mut_ptr(),
+        }
     }
 
     /// Moves requests from the backlog into the batch; returns whether any found room.
     fn readmit(&mut self) -> bool {
         let before = self.batch.count();
-        while let Some(&Deferred { call, key, note_words }) = self.backlog.requests.front() {
+        while let Some(&Deferred {
+            call,
+            key,
+            note_words,
+        }) = self.backlog.requests.front()
+        {
             if !self.admits(call) {
                 break;
             }
             self.result_room -= call.result_words as usize;
             let captures = self.backlog.captures.pop(call.capture_words as usize);
             self.batch.push_request(call, key).copy_from_slice(captures);
-            self.notes.push(note_words).copy_from_slice(self.backlog.notes.pop(note_words));
+            self.notes
+                .push(note_words)
+                .copy_from_slice(self.backlog.notes.pop(note_words));
             self.backlog.requests.pop_front();
         }
         self.batch.count() > before
@@ -271,7 +292,10 @@ impl Responses {
     #[inline(always)]
     pub fn step(&mut self, note_words: usize, result_words: usize) -> *const Word {
         self.note = self.note.wrapping_add(note_words);
-        self.offset = self.offset.checked_sub(result_words).expect("results are as admitted");
+        self.offset = self
+            .offset
+            .checked_sub(result_words)
+            .expect("results are as admitted");
         self.words.wrapping_add(self.offset)
     }
 
@@ -312,7 +336,12 @@ pub struct TrusteeLink<F> {
 
 impl<F: Fabric> TrusteeLink<F> {
     pub(crate) fn new(fabric: F, requests: Arc<Ring>) -> Self {
-        Self { fabric, requests, next: FIRST, served: 0 }
+        Self {
+            fabric,
+            requests,
+            next: FIRST,
+            served: 0,
+        }
     }
 
     /// The oldest batch that was not responded to, if it has arrived.
@@ -322,13 +351,21 @@ impl<F: Fabric> TrusteeLink<F> {
         let seal = slot.take(self.next)?;
         slot.prefetch(seal);
         let words = slot.words();
-        Some(Requests { words, offset: BODY_WORDS, left: seal.count, link: PhantomData })
+        Some(Requests {
+            words,
+            offset: BODY_WORDS,
+            left: seal.count,
+            link: PhantomData,
+        })
     }
 
     /// Whether a batch waits to be served.
     #[inline]
     pub fn has_request(&self) -> bool {
-        self.requests.slot(self.requests.index_of(self.next)).take(self.next).is_some()
+        self.requests
+            .slot(self.requests.index_of(self.next))
+            .take(self.next)
+            .is_some()
     }
 
     /// Answers the batch that [`take`](Self::take) returned, and empties the image.
@@ -388,11 +425,19 @@ impl Requests<'_> {
     pub fn take_record(&mut self) -> Option<Record> {
         self.left = self.left.checked_sub(1)?;
         let (key, index) = Key::from_header(self.pop());
-        let word = if index == UNLISTED { self.pop() } else { self.word(BODY_WORDS + index as usize) };
+        let word = if index == UNLISTED {
+            self.pop()
+        } else {
+            self.word(BODY_WORDS + index as usize)
+        };
         // SAFETY: the client wrote it as the address of an entry.
         let call = unsafe { Call::from_word(word) };
         self.offset -= call.capture_words as usize;
-        Some(Record { call, key, captures: self.words.wrapping_add(self.offset) })
+        Some(Record {
+            call,
+            key,
+            captures: self.words.wrapping_add(self.offset),
+        })
     }
 
     #[inline(always)]

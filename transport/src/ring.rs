@@ -9,8 +9,13 @@ pub(crate) struct Ring {
 
 impl Ring {
     pub(crate) fn new(depth: usize) -> Self {
-        assert!(depth.is_power_of_two(), "so that a sequence number wraps around in step");
-        Self { slots: (0..depth).map(|_| Slot::new()).collect() }
+        assert!(
+            depth.is_power_of_two(),
+            "so that a sequence number wraps around in step"
+        );
+        Self {
+            slots: (0..depth).map(|_| Slot::new()).collect(),
+        }
     }
 
     /// How many batches can be under way.
@@ -33,6 +38,8 @@ impl Ring {
 
 impl std::fmt::Debug for Ring {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ring").field("depth", &self.depth()).finish_non_exhaustive()
+        f.debug_struct("Ring")
+            .field("depth", &self.depth())
+            .finish_non_exhaustive()
     }
 }

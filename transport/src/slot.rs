@@ -64,8 +64,10 @@ unsafe fn copy_words(words: &[Word], target: *mut Word) {
     for (index, word) in words.iter().enumerate() {
         // SAFETY: by the contract.
         let target = unsafe { target.add(index) };
-        // SAFETY: by the contract. Volatile keeps the words apart.
-        unsafe { target.write_volatile(std::ptr::read_volatile(word)) };
+        // SAFETY: a reference. Volatile keeps the words apart.
+        let word = unsafe { std::ptr::read_volatile(word) };
+        // SAFETY: by the contract.
+        unsafe { target.write_volatile(word) };
     }
 }
 
@@ -128,7 +130,10 @@ unsafe impl Send for Slot {}
 impl Slot {
     pub(crate) fn new() -> Self {
         let body = [const { MaybeUninit::uninit() }; WORDS_UNSEALED];
-        Self { body: UnsafeCell::new(body), seal: AtomicU64::new(0) }
+        Self {
+            body: UnsafeCell::new(body),
+            seal: AtomicU64::new(0),
+        }
     }
 
     /// Copies the used part of `image` here and makes it visible as batch `sequence`.
@@ -145,7 +150,12 @@ impl Slot {
             unsafe { copy_words(used, target) };
         });
         let (count, has_exceptions) = (image.count(), image.has_exceptions());
-        let seal = Seal { sequence, offset: offset as u16, count, has_exceptions };
+        let seal = Seal {
+            sequence,
+            offset: offset as u16,
+            count,
+            has_exceptions,
+        };
         // Release: pairs with the Acquire load in `take`; a reader that sees this sequence sees
         // the records copied above.
         self.seal.store(seal.to_word(), Ordering::Release);
@@ -166,7 +176,9 @@ impl Slot {
         let words = self.words();
         let mut word = BODY_WORDS;
         // The line of the trailer has come with the seal.
-        while let Some(below) = word.checked_sub(LINE_WORDS).filter(|w| w + TRAILER_WORDS > seal.offset as usize)
+        while let Some(below) = word
+            .checked_sub(LINE_WORDS)
+            .filter(|w| w + TRAILER_WORDS > seal.offset as usize)
         {
             word = below;
             prefetch(words.wrapping_add(word));
@@ -188,7 +200,10 @@ impl Slot {
     /// nobody wrote meanwhile.
     #[inline(always)]
     pub(crate) fn finish(&self, sequence: u32) {
-        debug_assert!(self.take(sequence).is_some(), "overwritten while it was read");
+        debug_assert!(
+            self.take(sequence).is_some(),
+            "overwritten while it was read"
+        );
         self.body.with(|_| ());
     }
 }

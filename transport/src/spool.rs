@@ -86,7 +86,9 @@ impl Spool {
     fn make_room(&mut self, count: usize) {
         let live = self.len();
         if live + count > self.words.len() / 2 {
-            let capacity = (2 * self.words.len()).max(2 * (live + count)).max(WORDS_MIN);
+            let capacity = (2 * self.words.len())
+                .max(2 * (live + count))
+                .max(WORDS_MIN);
             let mut words = vec![MaybeUninit::uninit(); capacity].into_boxed_slice();
             words[..live].copy_from_slice(&self.words[self.head..self.tail]);
             self.words = words;

@@ -63,7 +63,10 @@ fn slots_are_used_again() {
 fn full_link_with_a_backlog() {
     check(4, None, |client| {
         (1..=4).for_each(|number| issue(client, &LARGE, number));
-        assert_eq!((client.in_flight(), client.unpublished(), client.backlog()), (2, 1, 1));
+        assert_eq!(
+            (client.in_flight(), client.unpublished(), client.backlog()),
+            (2, 1, 1)
+        );
         let mut results = Vec::new();
         while results.len() < 4 {
             client.flush();
@@ -113,7 +116,13 @@ fn check(count: u64, panics: Option<u64>, delegate: fn(&mut ClientLink<Memory>) 
         let trustee = thread::spawn(move || serve(trustee, count, panics));
         let results = delegate(&mut client);
         trustee.join().expect("no panic");
-        let expected = |number| if panics == Some(number) { PANICKED } else { answer(number) };
+        let expected = |number| {
+            if panics == Some(number) {
+                PANICKED
+            } else {
+                answer(number)
+            }
+        };
         assert_eq!(results, (1..=count).map(expected).collect::<Vec<_>>());
     });
 }
@@ -127,7 +136,12 @@ fn serve(mut link: TrusteeLink<Memory>, count: u64, panics: Option<u64>) {
             continue;
         };
         let mut exceptions = Vec::new();
-        while let Some(Record { call, key, captures }) = requests.take_record() {
+        while let Some(Record {
+            call,
+            key,
+            captures,
+        }) = requests.take_record()
+        {
             let result = results.push_result(call.result_words as usize).as_mut_ptr();
             // SAFETY: the captures are those of this record, taken once; the result has its room.
             unsafe { (call.run)(key, captures, result) };
@@ -174,7 +188,10 @@ fn harvest(client: &mut ClientLink<Memory>, count: usize) -> Vec<u64> {
                 Some((_, payload)) => *payload.downcast_ref().expect("made in `serve`"),
                 None => read(result),
             };
-            assert!(result == PANICKED || result == answer(note), "the note of another request");
+            assert!(
+                result == PANICKED || result == answer(note),
+                "the note of another request"
+            );
             harvested.push(result);
         }
         // SAFETY: all of it was read.
@@ -184,11 +201,21 @@ fn harvest(client: &mut ClientLink<Memory>, count: usize) -> Vec<u64> {
 }
 
 const fn call(capture_words: u16) -> Call {
-    Call { run: run_of(capture_words), discard, capture_words, result_words: 1, name: || "a call" }
+    Call {
+        run: run_of(capture_words),
+        discard,
+        capture_words,
+        result_words: 1,
+        name: || "a call",
+    }
 }
 
 const fn run_of(capture_words: u16) -> unsafe fn(Key, *const Word, *mut Word) {
-    if capture_words == 1 { run::<1> } else { run::<CAPTURE_WORDS_MAX> }
+    if capture_words == 1 {
+        run::<1>
+    } else {
+        run::<CAPTURE_WORDS_MAX>
+    }
 }
 
 /// # Safety
@@ -196,7 +223,11 @@ const fn run_of(capture_words: u16) -> unsafe fn(Key, *const Word, *mut Word) {
 unsafe fn run<const WORDS: usize>(_: Key, captures: *const Word, result: *mut Word) {
     let number = read(captures);
     for index in 0..WORDS {
-        assert_eq!(read(captures.wrapping_add(index)), number, "half of another batch");
+        assert_eq!(
+            read(captures.wrapping_add(index)),
+            number,
+            "half of another batch"
+        );
     }
     // SAFETY: by the contract there is room for it.
     unsafe { result.cast::<u64>().write(answer(number)) };

@@ -38,7 +38,12 @@ impl Fabric for Memory {
 pub fn link() -> (ClientLink<Memory>, TrusteeLink<Memory>) {
     let requests = Arc::new(Ring::new(DEPTH));
     let responses = Arc::new(Ring::new(DEPTH));
-    let client = ClientLink::new(Memory { peer: Arc::clone(&requests) }, Arc::clone(&responses));
+    let client = ClientLink::new(
+        Memory {
+            peer: Arc::clone(&requests),
+        },
+        Arc::clone(&responses),
+    );
     let trustee = TrusteeLink::new(Memory { peer: responses }, requests);
     (client, trustee)
 }
