@@ -14,9 +14,10 @@
 //! | call | who may make it | in which state |
 //! |---|---|---|
 //! | `Work::run` with the target's key | the target's worker, by `may_run_inline`; or its trustee, in a message | the target's trusts keep the property alive until the request was served: the delegation holds one, and an obituary is behind the request in every queue |
+//! | `ManuallyDrop::take` of a delegation's parts | its `drop`, once | always; a part that is not taken there has nothing to drop: a finished request has no work and no mailbox, a borrowed trust is a reference |
 
 use std::future::Future;
-use std::mem::replace;
+use std::mem::{ManuallyDrop, replace};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ use gossamer_transport::Key;
 
 use crate::contain::contain;
 use crate::erase::{self, OnProperty, Work};
-use crate::error::{ApplyError, Fault, Outcome, Poisoned};
+use crate::error::{ApplyError, Fault, Outcome};
 use crate::pending::Awaited;
 use crate::shared::{Message, RuntimeId, Shared};
 use crate::trust::Trust;
@@ -42,8 +43,8 @@ pub(crate) trait Target {
     fn key(&self) -> Key;
     /// The runtime itself, unless it has gone.
     fn shared(&self) -> Option<Arc<Shared>>;
-    /// Whether requests to it are refused; asked on its worker.
-    fn is_poisoned(&self) -> bool;
+    /// Whether a panic makes later requests to it fail, or has; asked on its worker.
+    fn may_poison(&self) -> bool;
 }
 
 /// A request on its way through the states of the module's diagram.
@@ -125,14 +126,11 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
         target: &impl Target,
     ) -> Outcome<U> {
         let work = self.work.take().expect("the caller looked");
-        if target.is_poisoned() {
-            // Here and not by unwinding, so that whoever awaits gets a panic that says why.
-            return Err(Fault::Panicked(Box::new(Poisoned)));
-        }
         let key = target.key();
         worker.home().stats().add_inline();
         let _delegated = worker.enter_delegated(erase::call::<U, W>());
-        if CATCH {
+        // What a poisoned property raises is not for users to see as it is.
+        if CATCH || target.may_poison() {
             // SAFETY: the row of the table.
             let caught = catch_unwind(AssertUnwindSafe(|| unsafe { work.run(key) }));
             return caught.map_err(Fault::Panicked);
@@ -281,8 +279,10 @@ fn settle(target: &impl Target, issuer: u32, f: impl FnOnce(&Worker) + Send + 's
 /// all the same, and the result is dropped by the worker that polled first.
 #[must_use = "a delegation does nothing until it is awaited; `post` is the eager form"]
 pub struct Delegation<'a, T: 'static, F: FnOnce(&mut T) -> U + Send + 'static, U: Send + 'static> {
-    request: Request<U, OnProperty<T, F>>,
-    trust: TrustRef<'a, T>,
+    // Neither is dropped but by `drop_parts`: most delegations end with nothing to drop in them,
+    // which is seen by two comparisons.
+    request: ManuallyDrop<Request<U, OnProperty<T, F>>>,
+    trust: ManuallyDrop<TrustRef<'a, T>>,
 }
 
 /// The trust of a delegation.
@@ -296,8 +296,8 @@ impl<'a, T: 'static, F: FnOnce(&mut T) -> U + Send + 'static, U: Send + 'static>
 {
     pub(crate) fn new(trust: TrustRef<'a, T>, f: F) -> Self {
         Self {
-            request: Request::new(OnProperty::new(f)),
-            trust,
+            request: ManuallyDrop::new(Request::new(OnProperty::new(f))),
+            trust: ManuallyDrop::new(trust),
         }
     }
 
@@ -350,7 +350,22 @@ impl<T: 'static, F: FnOnce(&mut T) -> U + Send + 'static, U: Send + 'static> Dro
 {
     #[inline(always)]
     fn drop(&mut self) {
-        self.request.abandon(self.trust.trust());
+        if !self.request.is_finished() || matches!(*self.trust, TrustRef::Owned(_)) {
+            self.drop_parts();
+        }
+    }
+}
+
+impl<T: 'static, F: FnOnce(&mut T) -> U + Send + 'static, U: Send + 'static>
+    Delegation<'_, T, F, U>
+{
+    #[inline(never)]
+    fn drop_parts(&mut self) {
+        // SAFETY: row 2 of the table.
+        let trust = unsafe { ManuallyDrop::take(&mut self.trust) };
+        // SAFETY: row 2 of the table.
+        let mut request = unsafe { ManuallyDrop::take(&mut self.request) };
+        request.abandon(trust.trust());
     }
 }
 

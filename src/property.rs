@@ -111,8 +111,7 @@ impl<T> Property<T> {
         let Self { header, value } = unsafe { &*property };
         // SAFETY: row 1, by the contract; present, because a request is never run after the drop.
         let value = unsafe { &mut *value.get().cast::<T>() };
-        // Relaxed: set before the trust was shared, or on this thread.
-        if header.poison.load(Ordering::Relaxed) != POISON_IGNORED {
+        if header.may_poison() {
             return header.with_poison(move || f(value));
         }
         f(value)
@@ -184,9 +183,15 @@ impl Header {
             .compare_exchange(ignored, armed, relaxed, relaxed);
     }
 
-    /// Whether requests are refused, as one before has panicked; asked on its trustee.
+    /// Whether a panic makes later requests fail, or has.
     #[inline(always)]
-    pub(crate) fn is_poisoned(&self) -> bool {
+    pub(crate) fn may_poison(&self) -> bool {
+        // Relaxed: set before the trust was shared, or on this thread.
+        self.poison.load(Ordering::Relaxed) != POISON_IGNORED
+    }
+
+    /// Whether requests are refused, as one before has panicked; asked on its trustee.
+    fn is_poisoned(&self) -> bool {
         // Relaxed: it becomes `POISONED` on this thread only.
         self.poison.load(Ordering::Relaxed) == POISONED
     }

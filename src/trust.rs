@@ -412,8 +412,8 @@ impl<T: 'static> Target for Trust<T> {
     }
 
     #[inline(always)]
-    fn is_poisoned(&self) -> bool {
-        self.header().is_poisoned()
+    fn may_poison(&self) -> bool {
+        self.header().may_poison()
     }
 }
 

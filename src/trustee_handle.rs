@@ -167,7 +167,7 @@ impl Target for Trustee {
         here.or_else(|| Shared::find(self.runtime))
     }
 
-    fn is_poisoned(&self) -> bool {
+    fn may_poison(&self) -> bool {
         false
     }
 }

@@ -23,11 +23,12 @@ use pin_project_lite::pin_project;
 #[inline(always)]
 pub fn charge() -> bool {
     let left = LEFT.get();
-    if left == UNLIMITED {
-        return true;
+    if left == 0 {
+        return false;
     }
-    LEFT.set(left.saturating_sub(1));
-    left != 0
+    // What has no limit is charged too: 2^64 units are not used up.
+    LEFT.set(left - 1);
+    true
 }
 
 /// [`charge`] for a future's `poll`: with nothing left it wakes the task, which so goes to the end
@@ -90,7 +91,7 @@ impl<F: Future> Future for Unconstrained<F> {
 }
 
 /// Puts the budget back as it was when this is dropped.
-struct Restored(u32);
+struct Restored(u64);
 
 impl Drop for Restored {
     fn drop(&mut self) {
@@ -101,7 +102,7 @@ impl Drop for Restored {
 /// Gives the poll that begins `units`.
 #[inline(always)]
 pub(crate) fn begin(units: u32) {
-    LEFT.set(units);
+    LEFT.set(u64::from(units));
 }
 
 /// No task is being polled any more.
@@ -110,10 +111,10 @@ pub(crate) fn end() {
     LEFT.set(UNLIMITED);
 }
 
-const UNLIMITED: u32 = u32::MAX;
+const UNLIMITED: u64 = u64::MAX;
 
 thread_local! {
-    static LEFT: Cell<u32> = const { Cell::new(UNLIMITED) };
+    static LEFT: Cell<u64> = const { Cell::new(UNLIMITED) };
 }
 
 #[cfg(test)]

@@ -24,7 +24,8 @@ situations! {
     CancelDone: "cancel with the result there, on the issuer", true;
     CancelElsewhereInFlight: "cancel in flight, elsewhere", true;
     CancelElsewhereDone: "cancel with the result there, elsewhere", true;
-    CancelRedirected: "cancel after a poll elsewhere", true;
+    CancelRedirected: "cancel after a redirect", true;
+    CancelMailed: "cancel after a poll outside", true;
     RedirectBeforeResult: "redirect before the result", true;
     RedirectAfterResult: "redirect after the result", true;
     ForgetUnpolled: "forget before the first poll", true;

@@ -220,14 +220,15 @@ impl Flight {
     }
 
     fn count_cancel(&self, is_here: bool) {
-        let is_done = self.request.life().is_done;
-        reached(match self.stage {
-            Stage::Unpolled => Situation::CancelUnpolled,
-            Stage::Issued(_) if !is_here && is_done => Situation::CancelElsewhereDone,
-            Stage::Issued(_) if !is_here => Situation::CancelElsewhereInFlight,
-            Stage::Issued(_) if is_done => Situation::CancelDone,
-            Stage::Issued(_) => Situation::CancelInFlight,
-            _ => Situation::CancelRedirected,
+        let life = self.request.life();
+        reached(match (self.stage, is_here, life.is_done) {
+            (Stage::Issued(_), true, false) => Situation::CancelInFlight,
+            (Stage::Issued(_), true, true) => Situation::CancelDone,
+            (Stage::Issued(_), false, false) => Situation::CancelElsewhereInFlight,
+            (Stage::Issued(_), false, true) => Situation::CancelElsewhereDone,
+            (Stage::Mailed, ..) if life.is_redirected => Situation::CancelRedirected,
+            (Stage::Mailed, ..) => Situation::CancelMailed,
+            (Stage::Unpolled | Stage::Landed, ..) => Situation::CancelUnpolled,
         });
     }
 }

@@ -191,6 +191,26 @@ pub(crate) enum Follow {
 }
 
 impl Program {
+    /// Lets the outsider post more than a worker takes in a few turns, just before the shutdown.
+    fn flood(&mut self, count: u32) {
+        let op = Op::Burst {
+            trust: 0,
+            count,
+            is_mixed: false,
+            drops: false,
+        };
+        let at = self.shutdown_at.unwrap_or(self.steps.len());
+        self.steps.insert(
+            at,
+            Step {
+                actor: OUTSIDER,
+                op,
+                turns: None,
+            },
+        );
+        self.shutdown_at = self.shutdown_at.map(|at| at + 1);
+    }
+
     /// Whether its actors let go of everything before the shutdown begins.
     pub(crate) fn may_fall_quiet(&self) -> bool {
         self.farewell != Farewell::Abrupt && self.shutdown_at.is_none()
@@ -205,16 +225,11 @@ pub(crate) fn programs() -> impl Strategy<Value = Program> {
         2 => Just(Farewell::Abrupt),
     ];
     let budget = prop_oneof![Just(128_u32), Just(3), Just(0)];
-    let steps = vec(step(), STEPS_MIN..=STEPS_MAX);
     let idle = prop_oneof![Just(Idle::Adaptive), Just(Idle::Park)];
-    (
-        steps,
-        option::weighted(0.2, 0..STEPS_MAX),
-        farewell,
-        budget,
-        idle,
-    )
-        .prop_map(|(steps, shutdown_at, farewell, budget, idle)| {
+    let steps = vec(step(), STEPS_MIN..=STEPS_MAX);
+    let shutdown_at = option::weighted(0.2, 0..STEPS_MAX);
+    let program = (steps, shutdown_at, farewell, budget, idle).prop_map(
+        |(steps, shutdown_at, farewell, budget, idle)| {
             let shutdown_at = shutdown_at.filter(|at| *at < steps.len());
             Program {
                 steps,
@@ -223,7 +238,14 @@ pub(crate) fn programs() -> impl Strategy<Value = Program> {
                 budget,
                 idle,
             }
-        })
+        },
+    );
+    (program, option::weighted(0.1, 800..1500_u32)).prop_map(|(mut program, flood)| {
+        if let Some(count) = flood {
+            program.flood(count);
+        }
+        program
+    })
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -283,7 +305,6 @@ fn eager() -> impl Strategy<Value = Op> {
         1 => pick().prop_map(|trust| Follow::Post { trust }),
         1 => pick().prop_map(|trust| Follow::Poll { trust }),
     ];
-    let count = prop_oneof![12 => 30..300_u32, 1 => 900..1400_u32];
     prop_oneof![
         5 => (pick(), shape(), work(), follow).prop_map(|(trust, shape, work, follow)| {
             Op::Then { trust, shape, work, follow }
@@ -291,7 +312,7 @@ fn eager() -> impl Strategy<Value = Op> {
         8 => (pick(), shape(), work()).prop_map(|(trust, shape, work)| {
             Op::Post { trust, shape, work }
         }),
-        2 => (pick(), count, weighted(0.7), weighted(0.3)).prop_map(
+        2 => (pick(), 30..300_u32, weighted(0.7), weighted(0.3)).prop_map(
             |(trust, count, is_mixed, drops)| Op::Burst { trust, count, is_mixed, drops }
         ),
     ]
