@@ -20,7 +20,7 @@
 use std::alloc::Layout;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
@@ -69,6 +69,9 @@ impl<T> Property<T> {
 
     /// A property with one trust, which the caller makes of the address, on the trustee of
     /// worker `worker`; dead at birth if its runtime has gone.
+    ///
+    /// # Panics
+    /// As the value's drop does, if it is dead at birth.
     pub(crate) fn create(shared: Option<Arc<Shared>>, worker: u32, value: T) -> NonNull<Self> {
         let property = Box::new(Self {
             header: Header {
@@ -89,9 +92,14 @@ impl<T> Property<T> {
             .map(|shared| &shared.workers()[worker as usize]);
         if home.is_none_or(|home| !home.registry().enter(header)) {
             // SAFETY: never registered, so the creator stands for the trustee; no request exists.
-            unsafe { Header::drop_value(header) };
+            let dropped = catch_unwind(AssertUnwindSafe(|| unsafe { Header::drop_value(header) }));
             // SAFETY: the registry's share, which it did not take; the trust's is left.
             unsafe { Header::release_memory(header) };
+            if let Err(payload) = dropped {
+                // SAFETY: the share of the trust, which there will not be.
+                unsafe { Header::release_memory(header) };
+                resume_unwind(payload);
+            }
         }
         property
     }

@@ -136,22 +136,22 @@ impl Shared {
 
     /// The runtime of this id, unless it has gone altogether.
     pub(crate) fn find(id: RuntimeId) -> Option<Arc<Self>> {
-        let runtimes = RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner);
-        runtimes
-            .iter()
-            .filter_map(Weak::upgrade)
-            .find(|shared| shared.id == id)
+        Self::all().into_iter().find(|shared| shared.id == id)
     }
 
     /// The one runtime of the process that takes requests, if there is just one.
     pub(crate) fn only() -> Option<Arc<Self>> {
-        let runtimes = RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut open = runtimes
-            .iter()
-            .filter_map(Weak::upgrade)
-            .filter(|shared| !shared.shutdown.has_begun());
+        let all = Self::all().into_iter();
+        let mut open = all.filter(|shared| !shared.shutdown.has_begun());
         let only = open.next()?;
         open.next().is_none().then_some(only)
+    }
+
+    /// The runtimes of the process. They are let go of when the lock is open again: with the last
+    /// hold on one its panic hook is dropped, which is foreign code and may come back here.
+    fn all() -> Vec<Arc<Self>> {
+        let runtimes = RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner);
+        runtimes.iter().filter_map(Weak::upgrade).collect()
     }
 
     #[inline(always)]

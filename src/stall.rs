@@ -81,7 +81,9 @@ impl StallDetector {
 impl Drop for StallDetector {
     fn drop(&mut self) {
         drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
+        // Not by the detector itself, whose hook may drop the runtime: it would wait for itself.
+        let here = std::thread::current().id();
+        if let Some(thread) = self.thread.take_if(|thread| thread.thread().id() != here) {
             // A hook that panicked has ended the detector and was reported by its panic.
             drop(thread.join());
         }

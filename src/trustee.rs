@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use gossamer_executor::{Batch, Executor};
 use gossamer_transport::memory::Memory;
-use gossamer_transport::{Exceptions, Image, Record, Requests, TrusteeLink};
+use gossamer_transport::{Call, Exceptions, Image, Record, Requests, TrusteeLink};
 
 use crate::contain::contain;
 use crate::issued::Issued;
@@ -137,7 +137,7 @@ impl TrusteeSide {
             bury(worker, dying.obituary);
         }
         for header in worker.home().registry().close() {
-            let _delegated = worker.enter_delegated(std::ptr::null());
+            let _delegated = worker.enter_delegated(&DROP);
             // SAFETY: this is its trustee, outside delegated code, and no request is left.
             contain(
                 || unsafe { Header::drop_value(header) },
@@ -172,13 +172,15 @@ impl TrusteeSide {
             }
             *self.mail.borrow_mut() = Some(worker.home().inbox().take());
         }
-        for _ in 0..MESSAGES_PER_TURN {
+        let mut requests = 0;
+        while requests < FOREIGN_REQUESTS_PER_TURN {
             let message = self.mail.borrow_mut().as_mut().and_then(Iterator::next);
             let Some(message) = message else {
                 let read = self.mail.borrow_mut().take();
                 drop(read);
                 break;
             };
+            requests += usize::from(matches!(message, Message::Run(..)));
             self.handle(worker, message);
         }
         true
@@ -285,7 +287,7 @@ impl OpenLink {
 /// Runs a batch; after a panic it goes on with the next record.
 #[inline(always)]
 fn run(worker: &Worker, mut requests: Requests<'_>, results: &mut Image) -> Option<Exceptions> {
-    let delegated = worker.enter_delegated(std::ptr::null());
+    let delegated = worker.enter_delegated(&DROP);
     let mut exceptions = None;
     while requests.left() > 0 {
         let caught = catch_unwind(AssertUnwindSafe(|| {
@@ -312,7 +314,7 @@ fn run(worker: &Worker, mut requests: Requests<'_>, results: &mut Image) -> Opti
 }
 
 fn bury(worker: &Worker, mut obituary: Obituary) {
-    let delegated = worker.enter_delegated(std::ptr::null());
+    let delegated = worker.enter_delegated(&DROP);
     // SAFETY: this is its trustee, outside delegated code, and its last request was served.
     contain(|| unsafe { obituary.bury() }, |panic| worker.report(panic));
     drop(delegated);
@@ -323,5 +325,15 @@ fn bury(worker: &Worker, mut obituary: Obituary) {
     }
 }
 
-/// Messages handled in one turn, at the most.
-const MESSAGES_PER_TURN: usize = 256;
+/// What the stall detector sees while no closure runs: foreign code is then only drops.
+static DROP: Call = Call {
+    run: |_, _, _| (),
+    discard: |_| (),
+    capture_words: 0,
+    result_words: 0,
+    name: || "the drop of a property or of a capture",
+};
+
+/// Foreign requests run in one turn, at the most. Other messages are not counted: what tasks let
+/// die between two turns is to be buried by the next.
+const FOREIGN_REQUESTS_PER_TURN: usize = 256;

@@ -27,9 +27,6 @@ pub(crate) struct Worker {
     home: Arc<WorkerShared>,
     pub(crate) client: Client,
     pub(crate) trustee: TrusteeSide,
-    /// Delegated code runs on this thread. A flag and no count: a store of a constant, which the
-    /// next request need not wait for.
-    is_delegated: Cell<bool>,
     pub(crate) stage: Cell<Stage>,
 }
 
@@ -43,7 +40,6 @@ impl Worker {
             home: Arc::clone(&shared.workers()[index as usize]),
             client: Client::new(Arc::clone(&shared), index),
             trustee: TrusteeSide::default(),
-            is_delegated: Cell::new(false),
             stage: Cell::new(Stage::Open),
             shared,
         };
@@ -87,15 +83,21 @@ impl Worker {
     /// client is open.
     #[inline(always)]
     pub(crate) fn may_run_inline(&self, to: u32) -> bool {
-        to == self.index && !self.is_delegated.get() && !self.client.hold.is_held()
+        to == self.index && !self.is_delegated() && !self.client.hold.is_held()
+    }
+
+    /// Whether delegated code runs on this thread. What the stall detector sees says it, and no
+    /// count: a store of a constant, which the next request need not wait for.
+    #[inline(always)]
+    fn is_delegated(&self) -> bool {
+        !self.home().running().is_null()
     }
 
     /// Marks that delegated code runs on this worker, until the guard is dropped. That is never
     /// nested: delegated code has its own requests queued.
     #[inline(always)]
-    pub(crate) fn enter_delegated(&self, call: *const Call) -> Delegated<'_> {
-        debug_assert!(!self.is_delegated.get(), "the trustee's poll is not nested");
-        self.is_delegated.set(true);
+    pub(crate) fn enter_delegated(&self, call: &'static Call) -> Delegated<'_> {
+        debug_assert!(!self.is_delegated(), "the trustee's poll is not nested");
         self.home().set_running(call);
         Delegated { worker: self }
     }
@@ -115,7 +117,7 @@ pub(crate) struct Delegated<'a> {
 impl Delegated<'_> {
     /// Notes which call it is, for the stall detector.
     #[inline(always)]
-    pub(crate) fn set_running(&self, call: *const Call) {
+    pub(crate) fn set_running(&self, call: &'static Call) {
         self.worker.home().set_running(call);
     }
 }
@@ -123,8 +125,7 @@ impl Delegated<'_> {
 impl Drop for Delegated<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.worker.is_delegated.set(false);
-        self.set_running(ptr::null());
+        self.worker.home().set_running(ptr::null());
     }
 }
 

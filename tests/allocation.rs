@@ -138,7 +138,8 @@ async fn allocates_nothing<const THERE: usize, const BACK: usize>(
     }
     let allocations = tally.allocations() - before.0;
     assert_eq!(allocations, 0, "{THERE} bytes there, {BACK} back");
-    assert_eq!(tally.live_bytes(), before.1);
+    // Less, if a message that another thread allocated was still to be freed.
+    assert!(tally.live_bytes() <= before.1);
 }
 
 async fn every_size(tally: &'static Tally, trust: Trust<u64>) {

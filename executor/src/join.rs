@@ -115,6 +115,10 @@ impl<T> Future for JoinHandle<T> {
             if !cell.state().is_done() {
                 return Poll::Pending;
             }
+            // The task may have looked for it before; then it would die with the cell, perhaps on
+            // the worker.
+            let awaiter = cell.awaiter().take();
+            contain(|| drop(awaiter));
         }
         ready!(budget::poll_charge(context));
         // SAFETY: this is the cell's only handle, and it has seen `is_done`.

@@ -179,13 +179,15 @@ fn moved_to_another_worker() {
             }
             request
         });
+        // The issuer answers only when it has been asked.
+        let busy = block_on(hold(runtime.trustee(0)));
         let there = runtime.spawn_on(2, move || async move {
             let mut request = request;
             assert!(
                 poll_now(&mut request).is_pending(),
                 "the issuer must be asked"
             );
-            drop(key);
+            drop((busy, key));
             request.await;
         });
         block_on(there).unwrap();

@@ -26,6 +26,7 @@ mod order;
 mod panics;
 mod panics_in_drops;
 mod reentry;
+mod review;
 mod shutdown;
 mod sizes;
 mod tasks;

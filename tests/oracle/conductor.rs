@@ -36,12 +36,12 @@ struct Line {
     replies: Receiver<Reply>,
 }
 
-/// Runs the program and judges it.
-pub(crate) fn run(program: &Program, label: &str) -> Result<(), String> {
+/// Runs the program and judges it; returns the log's digest.
+pub(crate) fn run(program: &Program, label: &str) -> Result<u64, String> {
     let log = Log::new(label.to_owned());
     let mut conductor = Conductor::new(program.clone(), Arc::clone(&log));
     conductor.carry_out();
-    let judged = conductor.finish();
+    let judged = conductor.finish().map(|()| log.digest());
     log.clear();
     judged
 }

@@ -4,6 +4,7 @@
 //! order of their issue without a gap, and complete in that order. The rest is for `judge.rs`.
 
 use std::fmt::Display;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -40,7 +41,7 @@ pub(crate) struct Log {
 type Tallies = [[AtomicU32; WORKERS]; ACTORS];
 
 /// Where a request stands in the order from its issuer to its trustee; the first is 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Issue {
     pub(crate) actor: usize,
     pub(crate) trustee: usize,
@@ -132,6 +133,18 @@ impl Log {
                 .sum()
         };
         sum(&self.issued).saturating_sub(sum(&self.ran))
+    }
+
+    /// What ran, where and in which order, in one number.
+    pub(crate) fn digest(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for property in self.properties().iter() {
+            property.life().history.hash(&mut hasher);
+        }
+        for request in self.requests().iter() {
+            request.life().issue.hash(&mut hasher);
+        }
+        hasher.finish()
     }
 
     /// Something is wrong. The first word of it goes out at once: what follows may be a crash.

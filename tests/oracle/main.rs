@@ -47,3 +47,8 @@ mod work;
 fn random_programs() {
     runner::run();
 }
+
+#[test]
+fn turns_repeat_exactly() {
+    runner::repeat();
+}

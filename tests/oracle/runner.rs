@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::hash::{BuildHasher, RandomState};
+use std::panic::catch_unwind;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -57,6 +58,19 @@ pub(crate) fn run() {
     }
 }
 
+/// Runs some programs in turns, each twice.
+pub(crate) fn repeat() {
+    hush_expected_panics();
+    for seed in 0..REPEATED {
+        let program = tree(seed).current();
+        // Once the shutdown has begun, the workers go on by themselves.
+        if program.may_fall_quiet() {
+            let [first, second] = ["", ""].map(|label| conductor::run(&program, label));
+            assert_eq!(first, second, "from seed {seed}:\n{program:?}");
+        }
+    }
+}
+
 /// A program in turns; one that fails is made as small as it can be.
 fn play_in_turns(seed: u64) -> Result<(), String> {
     let mut tree = tree(seed);
@@ -67,16 +81,17 @@ fn play_in_turns(seed: u64) -> Result<(), String> {
     let mut smallest = tree.current();
     let start = Instant::now();
     while start.elapsed() < SIMPLIFIES_FOR {
-        if conductor::run(&tree.current(), "")
-            .err()
-            .map(|error| why = error)
-            .is_some()
-        {
-            smallest = tree.current();
-            if !tree.simplify() {
-                break;
+        let program = tree.current();
+        let goes_on = match catch_unwind(|| conductor::run(&program, "")) {
+            Ok(Ok(_)) => tree.complicate(),
+            Ok(Err(error)) => {
+                (smallest, why) = (program, error);
+                tree.simplify()
             }
-        } else if !tree.complicate() {
+            // What it leaks may be what the next runtime lacks.
+            Err(_) => false,
+        };
+        if !goes_on {
             break;
         }
     }
@@ -133,6 +148,9 @@ const PROGRAMS: u64 = 500;
 /// few programs chance has a say.
 const PROGRAMS_PER_CASE: u64 = 100;
 const MANY: u64 = 10_000;
+
+/// How many programs are run twice.
+const REPEATED: u64 = 30;
 
 /// How long a program that failed is made smaller.
 const SIMPLIFIES_FOR: Duration = Duration::from_secs(30);
