@@ -330,11 +330,9 @@ impl Drop for Runtime {
     fn drop(&mut self) {
         let has_ended = self.threads.is_empty();
         self.end();
-        if !has_ended {
-            // While the thread unwinds, another panic would end the process.
-            if !std::thread::panicking() {
-                refuse_on_worker("a Runtime dropped here would wait for itself; drop it elsewhere");
-            }
+        // While the thread unwinds, another panic would end the process.
+        if !has_ended && !std::thread::panicking() {
+            refuse_on_worker("a Runtime dropped here would wait for itself; drop it elsewhere");
         }
     }
 }

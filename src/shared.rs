@@ -112,7 +112,9 @@ impl Shared {
     pub(crate) fn create(claims: Vec<Claim>, dedicated: usize, panic_hook: PanicHook) -> Arc<Self> {
         assert!(dedicated < claims.len(), "the builder saw to that");
         // Relaxed: only that no number comes twice matters.
-        let id = RuntimeId(NEXT_ID.fetch_add(1, Ordering::Relaxed) as u32);
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        // Checked, as a trust of an old runtime would be taken for one of a new one.
+        let id = RuntimeId(u32::try_from(id).expect("fewer than 2^32 runtimes in one process"));
         let shutdown = Barriers::new(claims.len());
         let workers = claims
             .into_iter()

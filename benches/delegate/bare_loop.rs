@@ -42,30 +42,27 @@ pub(crate) fn run(machine: &Machine, millis: u64) -> f64 {
         requests: Slot::ring(),
         results: Slot::ring(),
     });
-    let stopped = AtomicU64::new(0);
+    let finished = AtomicU64::new(0);
     on_both(machine, millis, |side, clock| {
-        drive(&links[side], &links[1 - side], clock, &stopped)
+        drive(&links[side], &links[1 - side], clock, &finished)
     })
 }
 
-fn drive(issue: &Link, serve: &Link, clock: &Clock, stopped: &AtomicU64) -> u64 {
+fn drive(issue: &Link, serve: &Link, clock: &Clock, finished: &AtomicU64) -> u64 {
     let mut counters = [0_u64; 8];
     let (mut published, mut harvested, mut served) = (0_u64, 0_u64, 0_u64);
-    let mut is_stopping = false;
-    let mut turns = 0_u64;
+    let (mut is_stopping, mut is_finished) = (false, false);
+    let (mut turns, mut sum, amount) = (0_u64, 0_u64, black_box(1));
     loop {
         turns += 1;
         if turns % 1024 == 0 && !is_stopping && clock.is_over() {
             is_stopping = true;
-            stopped.fetch_add(1, Ordering::AcqRel);
         }
         if harvested < published {
             let slot = &issue.results[harvested as usize % SLOTS];
             if slot.sequence.load(Ordering::Acquire) == harvested + 1 {
                 // SAFETY: the sequence says that the results are there.
-                for result in unsafe { &*slot.records.get() } {
-                    black_box(*result);
-                }
+                sum += unsafe { &*slot.records.get() }.iter().sum::<u64>();
                 harvested += 1;
             }
         }
@@ -87,13 +84,19 @@ fn drive(issue: &Link, serve: &Link, clock: &Clock, stopped: &AtomicU64) -> u64 
         if !is_stopping && published - harvested < SLOTS as u64 {
             let slot = &issue.requests[published as usize % SLOTS];
             // SAFETY: the results of this slot's last batch were harvested.
-            for record in unsafe { &mut *slot.records.get() } {
-                *record = black_box((3, 1));
+            for (place, record) in unsafe { &mut *slot.records.get() }.iter_mut().enumerate() {
+                *record = (place as u64, amount);
             }
             published += 1;
             slot.sequence.store(published, Ordering::Release);
         }
-        if is_stopping && harvested == published && stopped.load(Ordering::Acquire) == 2 {
+        if is_stopping && !is_finished && harvested == published {
+            is_finished = true;
+            finished.fetch_add(1, Ordering::AcqRel);
+        }
+        // The other side may still wait for results.
+        if is_finished && finished.load(Ordering::Acquire) == 2 {
+            black_box(sum);
             return harvested * RECORDS as u64;
         }
     }

@@ -117,7 +117,7 @@ impl Row {
 }
 
 /// What is said, of which row, to which row.
-const RATIOS: [(&str, &str, &str); 11] = [
+const RATIOS: [(&str, &str, &str); 13] = [
     (
         "round trip of apply, in ping-pongs",
         "cache-line ping-pong",
@@ -166,6 +166,16 @@ const RATIOS: [(&str, &str, &str); 11] = [
     (
         "apply, one side, 256 tasks, to the actor",
         "apply, one side, 256 tasks",
+        "tokio actor (mpsc+oneshot), 256 tasks",
+    ),
+    (
+        "apply, both sides, 64 tasks, to the actor",
+        "apply, both sides, 64 tasks",
+        "tokio actor (mpsc+oneshot), 64 tasks",
+    ),
+    (
+        "apply, both sides, 256 tasks, to the actor",
+        "apply, both sides, 256 tasks",
         "tokio actor (mpsc+oneshot), 256 tasks",
     ),
     (

@@ -179,9 +179,10 @@ fn upgraded_and_dropped_by_many_while_the_last_goes() {
 
 /// A node that keeps its children, and of its parent only a weak trust.
 struct Node {
+    /// The first to go: the children are let go of after it has spoken.
+    _witness: crate::common::Witness,
     parent: WeakTrust<Node>,
     children: Vec<Trust<Node>>,
-    _witness: crate::common::Witness,
 }
 
 #[gossamer::test]

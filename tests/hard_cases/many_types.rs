@@ -59,15 +59,22 @@ const REQUESTS: [Request; 16] = [
     reply::<15, 125>,
 ];
 
+/// Kinds of a few words: batches of these are filled to the last word, in every way.
+const SMALL: [usize; 8] = [0, 1, 2, 3, 4, 5, 10, 11];
+
 /// Issues kinds in an order that differs with the seed, and checks each result and the order.
 async fn mix(trust: &Trust<Vec<u64>>, seed: u64, count: u64) {
+    mix_of(&Vec::from_iter(0..REQUESTS.len()), trust, seed, count).await;
+}
+
+async fn mix_of(choice: &[usize], trust: &Trust<Vec<u64>>, seed: u64, count: u64) {
     let mut state = seed;
     let mut kinds = Vec::new();
     for _ in 0..count {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        kinds.push(state >> 60);
+        kinds.push(choice[(state >> 33) as usize % choice.len()] as u64);
     }
     let requests = (0..)
         .zip(&kinds)
@@ -88,6 +95,15 @@ async fn in_any_order_and_of_any_size() {
             trust.post(|_| ());
             mix(&trust, seed, 200).await;
         }
+    }
+}
+
+#[gossamer::test]
+async fn filled_to_the_last_word() {
+    let trust = gossamer::trustee(1).entrust(Vec::new());
+    for seed in 0..30 {
+        mix_of(&SMALL, &trust, seed, 1000).await;
+        mix_of(&SMALL[..4], &trust, seed, 1000).await;
     }
 }
 

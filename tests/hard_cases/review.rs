@@ -123,3 +123,44 @@ fn trusts_and_delegations_in_thread_locals_of_a_worker() {
     assert_eq!(end.recv().unwrap(), [true; 3]);
     drop(block_on(hold(staying.trustee(0))));
 }
+
+#[test]
+fn panic_hook_that_delegates_and_panics() {
+    let place = Arc::new(Mutex::new(Vec::<gossamer::Trust<i32>>::new()));
+    let (trusts, told) = (Arc::clone(&place), Arc::new(Mutex::new(0)));
+    let tells = Arc::clone(&told);
+    let hook = move |_: &gossamer::PanicReport<'_>| {
+        *tells.lock().unwrap() += 1;
+        let trusts = std::mem::take(&mut *trusts.lock().unwrap());
+        for trust in &trusts {
+            trust.post(|n| *n += 1);
+            let _ = poll_now(&mut trust.apply(|n| *n += 1));
+            std::mem::forget(gossamer::spawn(async {}));
+        }
+        drop(trusts); // perhaps the last ones
+        std::panic::resume_unwind(Box::new(Bomb("payload of the hook")));
+    };
+    let builder = Builder::new().workers(2).stall_after(None);
+    let runtime = builder.panic_hook(hook).build().unwrap();
+    for (from, to) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+        let trust = runtime.trustee(to).entrust(0);
+        let fill =
+            || *place.lock().unwrap() = [0, 1].map(|n| runtime.trustee(n).entrust(n as i32)).into();
+        let run = |f: fn(gossamer::Trust<i32>)| {
+            fill();
+            let (trust, there) = (trust.clone(), trust.clone());
+            let task = runtime.spawn_on(from, move || async move {
+                f(trust);
+                there.apply(|_| ()).await;
+            });
+            block_on(task).unwrap();
+        };
+        run(|trust| trust.post(|_| raise("in a post")));
+        run(|trust| trust.apply_then(|_| raise("in a closure"), |()| ()));
+        run(|trust| trust.apply_then(|_| (), |()| raise("in a continuation")));
+        run(|trust| drop(trust.trustee().entrust(Bomb("in a property"))));
+        block_on(trust.apply(|_| ()));
+    }
+    drop(runtime);
+    assert_eq!(*told.lock().unwrap(), 16);
+}

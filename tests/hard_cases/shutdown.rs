@@ -58,23 +58,63 @@ fn with_requests_of_all_kinds_in_flight() {
     }
 }
 
+/// Notices whether it is used after its drop, and tells what it has seen before.
+struct Mortal {
+    is_alive: bool,
+    seen: usize,
+    end: mpsc::Sender<usize>,
+}
+
+impl Mortal {
+    fn new() -> (Self, mpsc::Receiver<usize>) {
+        let (end, ends) = mpsc::channel();
+        (
+            Self {
+                is_alive: true,
+                seen: 0,
+                end,
+            },
+            ends,
+        )
+    }
+
+    fn count(&mut self) {
+        if !self.is_alive {
+            std::process::abort(); // what it would panic with might be taken for its own
+        }
+        self.seen += 1;
+    }
+}
+
+impl Drop for Mortal {
+    fn drop(&mut self) {
+        // Hidden from the optimizer, which may take a store into a dying value for useless.
+        *std::hint::black_box(&mut self.is_alive) = false;
+        let _ = self.end.send(self.seen);
+    }
+}
+
 #[test]
-fn with_a_full_backlog_all_of_it_is_served() {
-    let runtime = runtime(2);
-    let counts = [0, 1].map(|worker| {
-        let served = Arc::new(AtomicUsize::new(0));
-        let (counting, trust) = (Arc::clone(&served), runtime.trustee(worker).entrust(()));
-        runtime.block_on(async move {
-            for _ in 0..20_000 {
-                let counting = Arc::clone(&counting);
-                trust.post(move |()| _ = counting.fetch_add(1, Ordering::Relaxed));
-            }
-        });
-        served
-    });
-    drop(runtime); // at once
-    for served in counts {
-        assert_eq!(served.load(Ordering::Relaxed), 20_000);
+fn with_a_full_backlog_all_of_it_is_served_first() {
+    // From each worker to each: one has nothing to send any more, while the other goes on.
+    for (from, to) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+        for is_kept in [false, true] {
+            let runtime = runtime(2);
+            let (mortal, end) = Mortal::new();
+            let trust = runtime.trustee(to).entrust(mortal);
+            let kept = is_kept.then(|| trust.clone());
+            let posting = runtime.spawn_on(from, move || async move {
+                (0..20_000).for_each(|_| trust.post(Mortal::count));
+            });
+            block_on(posting).unwrap();
+            drop(runtime); // at once
+            assert_eq!(
+                end.recv().unwrap(),
+                20_000,
+                "from {from} to {to}, kept: {is_kept}"
+            );
+            drop(kept);
+        }
     }
 }
 
@@ -153,15 +193,18 @@ fn posts_from_drops_of_properties_come_back_unrun() {
 fn with_foreign_callers_waiting() {
     for _ in 0..20 {
         let runtime = runtime(2);
-        let trust = runtime.trustee(1).entrust(0);
+        let (mortal, end) = Mortal::new();
+        let trust = runtime.trustee(1).entrust(mortal);
         let key = block_on(hold(runtime.trustee(1)));
         let callers: Vec<_> = (0..8)
             .map(|_| {
                 let trust = trust.clone();
                 thread::spawn(move || {
+                    let mut served = 0;
                     loop {
-                        if let Err(error) = block_on(trust.try_apply(|n| *n += 1)) {
-                            return error;
+                        match block_on(trust.try_apply(Mortal::count)) {
+                            Ok(()) => served += 1,
+                            Err(error) => return (served, error),
                         }
                     }
                 })
@@ -170,9 +213,17 @@ fn with_foreign_callers_waiting() {
         let ending = thread::spawn(move || drop(runtime));
         key.open();
         ending.join().unwrap();
+        let mut served = 0;
         for caller in callers {
-            assert!(matches!(caller.join().unwrap(), ApplyError::Closed));
+            let (count, error) = caller.join().unwrap();
+            assert!(matches!(error, ApplyError::Closed));
+            served += count;
         }
+        assert_eq!(
+            end.recv().unwrap(),
+            served,
+            "what ran, and nothing else, was answered"
+        );
     }
 }
 
