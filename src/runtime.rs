@@ -79,7 +79,10 @@ impl Runtime {
             None => Ok(()),
         });
         match started {
-            Ok(()) => Ok(runtime),
+            Ok(()) => {
+                runtime.shared.publish();
+                Ok(runtime)
+            }
             Err(error) => {
                 runtime.end(); // those that did start
                 Err(error)

@@ -108,7 +108,7 @@ impl PanicReport<'_> {
 pub(crate) type PanicHook = Box<dyn Fn(&PanicReport<'_>) + Send + Sync>;
 
 impl Shared {
-    /// A runtime of `claims.len()` workers, known to [`find`](Self::find) from now on.
+    /// A runtime of `claims.len()` workers.
     pub(crate) fn create(claims: Vec<Claim>, dedicated: usize, panic_hook: PanicHook) -> Arc<Self> {
         assert!(dedicated < claims.len(), "the builder saw to that");
         // Relaxed: only that no number comes twice matters.
@@ -129,11 +129,14 @@ impl Shared {
             shutdown,
             panic_hook,
         };
-        let shared = Arc::new(shared);
+        Arc::new(shared)
+    }
+
+    /// Lets [`find`](Self::find) and [`only`](Self::only) know it: all its workers have started.
+    pub(crate) fn publish(self: &Arc<Self>) {
         let mut runtimes = RUNTIMES.lock().unwrap_or_else(PoisonError::into_inner);
         runtimes.retain(|runtime| runtime.strong_count() > 0);
-        runtimes.push(Arc::downgrade(&shared));
-        shared
+        runtimes.push(Arc::downgrade(self));
     }
 
     /// The runtime of this id, unless it has gone altogether.
