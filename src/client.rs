@@ -6,6 +6,18 @@
 //! are those of the slots, about 16 bytes a small request each way.
 //!
 //! **Invariant:** no borrow of a lane, a list or the table is alive while foreign code runs.
+//!
+//! # Unsafe
+//!
+//! | of a batch | who may touch it | in which state |
+//! |---|---|---|
+//! | the heads of its notes | `complete_next` | from the link's `take` until its `release` |
+//! | the data and the result of a request | the completion of that request, which moves them out, once | the same; the result only if the request is not among the exceptions |
+//! | its list of exceptions | `complete_with_exceptions`, which takes it, once | the same |
+//!
+//! A batch that `harvest` or `harvest_lane` has taken is run through `complete` once and then
+//! released, by `harvest_lane`. `Lane::issue` gives each request its note; the link keeps notes
+//! and results in the order of the requests.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -180,8 +192,9 @@ impl Client {
         for _ in 0..gossamer_transport::memory::DEPTH {
             self.complete(to, responses);
             let mut lane = lane.borrow_mut();
-            // SAFETY: `complete` ran every completion of the batch, each of which moved its note
-            // and its result out.
+            // SAFETY: rows 1 to 3 of the table: `complete` ran every completion of the batch, each
+            // of which moved its data and its result out, and took the exceptions, if there were
+            // any; nothing of the batch is read any more.
             unsafe { lane.link.release() };
             if lane.link.has_unpublished() {
                 self.dirty.insert(to);
@@ -218,7 +231,8 @@ impl Client {
 
     #[cold]
     fn complete_with_exceptions(&self, to: u32, mut responses: Responses) {
-        // SAFETY: `harvest_lane` takes each batch once, so this is called once for it.
+        // SAFETY: row 3 of the table: `harvest_lane` comes here once for a batch, before it
+        // releases it.
         let mut exceptions = unsafe { responses.exceptions() }.into_iter().peekable();
         for done in 0..responses.count() {
             let payload = exceptions
@@ -235,7 +249,7 @@ impl Client {
     #[inline(always)]
     fn complete_next(&self, to: u32, responses: &mut Responses, exception: Option<Payload>) {
         let note = responses.note();
-        // SAFETY: every request on a lane was given such a note.
+        // SAFETY: row 1 of the table: every request on a lane was given such a note.
         let completion = unsafe { note::completion(note) };
         let data = note.wrapping_add(1);
         let note_words = 1 + completion.data_words as usize;
@@ -244,8 +258,9 @@ impl Client {
             self.hold.remove();
         }
         let result = exception.map_or(Ok(words), Err);
-        // SAFETY: notes and results are in the order of the requests, so data, result and
-        // exception are those of the request that this completion was issued with.
+        // SAFETY: row 2 of the table: notes and results are in the order of the requests, so data,
+        // result and exception are those of the request that this completion was issued with, and
+        // `step` has gone past them, so this is once.
         unsafe { (completion.run)(self, data, result) };
     }
 

@@ -9,7 +9,7 @@
 //! | words | written by | read by |
 //! |---|---|---|
 //! | captures | `put::<W>` when the request is issued | `take::<W>`, once, in `run` or `discard` of `call::<W, U>()` |
-//! | result | `put::<U>` in `run` | `take::<U>`, once, by the completion of the same request |
+//! | result | `put::<U>` in `run` | `take::<U>`, once, by the completion of the same request; or by whoever takes it out of a pending entry, if the completion has copied it there by `ResultWords::copy_to` |
 //! | data | `put::<D>` in the note when the request is issued | `take::<D>`, once, in `run` of the completion of type `D` |
 //!
 //! The pairing of types holds because a request, its call and its completion are issued in one
@@ -141,7 +141,8 @@ unsafe fn complete<U, C: Complete<U>>(
     this.complete(client, outcome);
 }
 
-/// A result that still lies in its slot. To be taken at once: leaking it leaks the result.
+/// A result that still lies in its slot, or where [`copy_to`](Self::copy_to) has put it. To be
+/// taken or copied at once: leaking it leaks the result.
 pub(crate) struct ResultWords<U> {
     words: *const Word,
     result: PhantomData<U>,
@@ -154,7 +155,8 @@ impl<U> ResultWords<U> {
     /// Moves the result out.
     #[inline(always)]
     pub(crate) fn take(self) -> U {
-        // SAFETY: row 2 of the table; `self` was made once and is consumed.
+        // SAFETY: row 2 of the table; `self` was made once and is consumed, and was not copied
+        // elsewhere to be taken there.
         unsafe { take::<U>(self.words, RESULT_WORDS_MAX) }
     }
 
@@ -162,7 +164,7 @@ impl<U> ResultWords<U> {
     /// to be taken any more.
     #[inline(always)]
     pub(crate) fn copy_to(&self, place: &mut [Word]) {
-        // SAFETY: a result has `WORDS` words.
+        // SAFETY: row 2 of the table: a result has `WORDS` words, readable until it is taken.
         let words = unsafe { std::slice::from_raw_parts(self.words, Self::WORDS) };
         place[..Self::WORDS].copy_from_slice(words);
     }

@@ -20,6 +20,7 @@
 //! | field | who may touch it | in which state |
 //! |---|---|---|
 //! | `Stored` | whoever takes the entry out of `Done` | holds a `U`, of the type that `drop_result` was made for |
+//! | the block behind a stored word, if a `U` takes more than `OWN_WORDS` | the same: the entry owns it | from `store` to `unstore`; before and after it is one of `blocks` or new |
 //!
 //! The type of an entry is fixed by `insert::<U>`; its index is known only to the completion and
 //! the future that were issued with it, both for the same `U`.
@@ -101,7 +102,8 @@ impl PendingTable {
             let stored = *stored;
             std::mem::forget(entries.remove(index)); // copied above
             drop(entries);
-            // SAFETY: it was `Done`; the entry is out of the table, so this is once.
+            // SAFETY: row 1 of the table: it was `Done`; the entry is out of the table, so this is
+            // once.
             return Poll::Ready(Ok(unsafe { self.unstore(stored) }));
         }
         drop(entries);
@@ -128,7 +130,8 @@ impl PendingTable {
         let entries = std::mem::take(&mut *self.entries.borrow_mut());
         for Pending { state, drop_result } in entries.table {
             let drop_state = || match state {
-                // SAFETY: it is `Done`; the entry is out of the table, so this is once.
+                // SAFETY: row 1 of the table: it is `Done`; the entry is out of the table, so this
+                // is once.
                 State::Done(stored) => unsafe { drop_result(self, stored) },
                 other => drop(other),
             };
@@ -216,7 +219,8 @@ impl PendingTable {
                 let state_before = entries.remove(index);
                 drop(entries);
                 let outcome = match state_before {
-                    // SAFETY: it was `Done`; the entry is out of the table, so this is once.
+                    // SAFETY: row 1 of the table: it was `Done`; the entry is out of the table, so
+                    // this is once.
                     State::Done(stored) => Ok(unsafe { self.unstore(stored) }),
                     State::Failed(fault) => Err(fault),
                     _ => unreachable!("matched above"),
@@ -253,16 +257,16 @@ impl PendingTable {
     #[inline(always)]
     unsafe fn unstore<U>(&self, stored: Stored) -> U {
         if const { ResultWords::<U>::WORDS <= OWN_WORDS } {
-            // SAFETY: by the contract.
+            // SAFETY: row 1 of the table, by the contract.
             return unsafe { ResultWords::<U>::at(&stored) }.take();
         }
-        // SAFETY: `store` wrote it.
+        // SAFETY: row 2 of the table: `store` wrote the block's address.
         let address = unsafe { stored[0].assume_init() };
         let block =
             std::ptr::with_exposed_provenance_mut::<[Word; RESULT_WORDS_MAX]>(address as usize);
-        // SAFETY: `store` made it of a box, and it is taken once.
+        // SAFETY: row 2 of the table: `store` made it of a box, and it is taken once.
         let block = unsafe { Box::from_raw(block) };
-        // SAFETY: by the contract.
+        // SAFETY: row 2 of the table, by the contract.
         let result = unsafe { ResultWords::<U>::at(&*block) }.take();
         self.blocks.borrow_mut().push(block);
         result

@@ -1,6 +1,7 @@
 //! A property: the entrusted value behind a header, in one allocation.
 //!
-//! This is the only file that makes a `&mut T` of a property.
+//! This is the only file that makes a `&mut T` of a property. The one to a latched value is made
+//! by latch.rs: that value lies behind an `Rc` in the property, whose own value is the latch.
 //!
 //! # Unsafe
 //!
@@ -8,7 +9,8 @@
 //! |---|---|---|
 //! | `value` | its trustee's thread | `present`, from code that no other delegated code on the same property encloses |
 //! | `present` | the creator | before the property is registered |
-//! | `present` | its trustee's thread | after |
+//! | `present` | its trustee's thread | after, while it holds a share of the memory |
+//! | `present` | whoever releases the last share, to read it | after everybody else is gone |
 //! | `place` | whoever holds the registry's lock | always |
 //! | `counts`, `poison` | anybody who holds the memory | always (atomic) |
 //! | the rest of the header | anybody who holds the memory | always (never written) |

@@ -1,4 +1,11 @@
 //! The registry of a trustee: its properties, so that they can be dropped at shutdown.
+//!
+//! # Unsafe
+//!
+//! | what | who may touch it | in which state |
+//! |---|---|---|
+//! | a member's share of its property's memory | the registry, which only keeps it | from `enter` until `leave` or `close` hands it over |
+//! | `place` of a header | whoever holds the lock | while somebody holds the memory |
 
 use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,8 +28,8 @@ struct Properties {
 
 struct Member(NonNull<Header>);
 
-// SAFETY: a header may be held by any thread; what may be touched of it, and where, is for
-// property.rs to say.
+// SAFETY: row 1 of the table: a share may be kept by any thread. What may be touched of the
+// property, and where, is for property.rs to say.
 unsafe impl Send for Member {}
 
 impl Registry {
@@ -34,7 +41,7 @@ impl Registry {
             return false;
         }
         let place = properties.places.insert(Member(header));
-        // SAFETY: the creator holds the memory.
+        // SAFETY: row 2 of the table: the caller, its creator, holds the memory, and this the lock.
         let place_of = unsafe { header.as_ref() }.place();
         place_of.set(u32::try_from(place).expect("fewer than 2^32 properties on one trustee"));
         true
@@ -47,7 +54,7 @@ impl Registry {
         if properties.is_closed {
             return false;
         }
-        // SAFETY: the caller holds the memory, and this the lock.
+        // SAFETY: row 2 of the table: the caller holds the memory, and this the lock.
         let place = unsafe { header.as_ref() }.place().get();
         properties.places.remove(place as usize);
         true

@@ -1,4 +1,10 @@
 //! The stall detector: a thread that looks whether delegated code blocks its worker.
+//!
+//! # Unsafe
+//!
+//! | what | who may touch it | in which state |
+//! |---|---|---|
+//! | the call table entry at `Sample::running` | anybody, to read it | unless the address is null: entries are constants |
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -99,8 +105,8 @@ fn watch(shared: &Shared, threshold: Duration, hook: &StallHook, stopped: &Recei
             if before != now || now.running.is_null() {
                 reported.remove(&worker);
             } else if reported.insert(worker) {
-                // SAFETY: only addresses of call table entries are ever noted, which are
-                // constants.
+                // SAFETY: the row of the table: not null, and a worker notes nothing else but
+                // addresses of entries.
                 let call = unsafe { &*now.running };
                 hook(&Stall {
                     worker,

@@ -9,6 +9,19 @@
 //!
 //! **Invariant:** a trustee never waits for a client: its links and images are its own while
 //! foreign code runs, and the response slot of a request slot is always free.
+//!
+//! # Unsafe
+//!
+//! | what | who may touch it | in which state |
+//! |---|---|---|
+//! | the value of a property | a request on it, here in `run` or `handle` | while a `Delegated` lives, which is never nested |
+//! | the same | its drop or its heir, in `bury` or `bury_all` | the same, after the last request on it was served |
+//! | the captures of a record | `Call::run`, which consumes them, once | from the link's `take` until `respond` |
+//! | the place of a result | the `Call::run` of its request | from `push_result` until it has returned |
+//! | the registry's share of a property's memory | `bury` or `bury_all` | once `leave` or `close` has handed it over |
+//!
+//! A client issues a request while it holds a trust, and an obituary waits for what was issued
+//! before it (`Dying`). So a property outlives the requests on it.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -59,6 +72,11 @@ pub(crate) struct OpenLink {
 }
 
 /// A property whose last trust has gone, with requests on it perhaps still on their way.
+///
+/// It waits for all that clients had issued to this trustee when its obituary came, whichever
+/// properties that is for, and for those that began to die before it. So a later death may also
+/// wait for the unserved requests of the same stuck client: a worker that does not get on, and so
+/// does not publish what it has issued, delays all that dies here after it issued that.
 struct Dying {
     obituary: Obituary,
     waits_for: Outstanding,
@@ -138,12 +156,13 @@ impl TrusteeSide {
         }
         for header in worker.home().registry().close() {
             let _delegated = worker.enter_delegated(&DROP);
-            // SAFETY: this is its trustee, outside delegated code, and no request is left.
+            // SAFETY: row 2 of the table: this is its trustee, outside other delegated code, and no
+            // request is left.
             contain(
                 || unsafe { Header::drop_value(header) },
                 |panic| worker.report(panic),
             );
-            // SAFETY: the registry's share, handed over by `close`.
+            // SAFETY: row 5 of the table, handed over by `close`.
             unsafe { Header::release_memory(header) };
         }
     }
@@ -275,7 +294,8 @@ impl OpenLink {
         if let Some(exceptions) = run(worker, requests, results) {
             results.attach_exceptions(exceptions);
         }
-        // SAFETY: `run` took every record and left a result, or room for it, for each.
+        // SAFETY: rows 3 and 4 of the table: `run` took every record, whose call consumed its
+        // captures, and left a result, or room for it, for each.
         unsafe { self.link.respond(results) };
         if self.client != worker.index() {
             self.peer.notify();
@@ -300,8 +320,9 @@ fn run(worker: &Worker, mut requests: Requests<'_>, results: &mut Image) -> Opti
                 let result = results.push_result(call.result_words as usize).as_mut_ptr();
                 delegated.set_running(call);
                 // SAFETY: a client issued the record with this call for a property of its type
-                // here, which lives until its last request was served; the captures are taken
-                // once, and the result has its room. `delegated` keeps other requests out.
+                // here. Row 1 of the table: the property lives until its last request was served,
+                // and `delegated` keeps other requests out. Row 3: a record is taken once, and so
+                // are its captures. Row 4: the result has its room.
                 unsafe { (call.run)(key, captures, result) };
             }
         }));
@@ -315,12 +336,13 @@ fn run(worker: &Worker, mut requests: Requests<'_>, results: &mut Image) -> Opti
 
 fn bury(worker: &Worker, mut obituary: Obituary) {
     let delegated = worker.enter_delegated(&DROP);
-    // SAFETY: this is its trustee, outside delegated code, and its last request was served.
+    // SAFETY: row 2 of the table: this is its trustee, outside other delegated code, and its last
+    // request was served.
     contain(|| unsafe { obituary.bury() }, |panic| worker.report(panic));
     drop(delegated);
     let header = obituary.header();
     if worker.home().registry().leave(header) {
-        // SAFETY: the registry's share, handed over by `leave`; the obituary has one of its own.
+        // SAFETY: row 5 of the table, handed over by `leave`; the obituary has a share of its own.
         unsafe { Header::release_memory(header) };
     }
 }

@@ -1,4 +1,15 @@
 //! [`JoinHandle`]: the output of a task, awaited from anywhere.
+//!
+//! # Unsafe
+//!
+//! The handle's side of the table in task.rs; a cell has one handle.
+//!
+//! | of the cell | who may touch it | in which state |
+//! |---|---|---|
+//! | `state` | any thread, atomically | always |
+//! | `awaiter` | the handle, by `&mut` or in its drop, as far as its own protocol allows | always |
+//! | `outcome` | the handle | once `is_done`, or when `detach` said `Done` |
+//! | `future` | not the handle | always |
 
 use std::fmt;
 use std::future::Future;
@@ -45,12 +56,12 @@ pub struct JoinHandle<T> {
     cell: Option<Arc<dyn Joinable<T>>>,
 }
 
-// SAFETY: a handle reaches its cell's state and awaiter, which are for any thread, and takes the
-// output, which is `Send`. The future in the cell is not the handle's to touch, not even as the
-// last owner of the cell: it is gone by the time the task has completed, and until then the task
-// owns the cell too.
+// SAFETY: rows 1 and 2 of the table: a handle reaches its cell's state and awaiter, which are for
+// any thread. Row 3: it takes the output, which is `Send`. Row 4: the future in the cell is not
+// the handle's to touch, not even as the last owner of the cell: it is gone by the time the task
+// has completed, and until then the task owns the cell too.
 unsafe impl<T: Send> Send for JoinHandle<T> {}
-// SAFETY: through a shared handle only the state is reached.
+// SAFETY: row 1 of the table: through a shared handle only the state is reached.
 unsafe impl<T: Send> Sync for JoinHandle<T> {}
 
 impl<T> UnwindSafe for JoinHandle<T> {}
@@ -121,7 +132,7 @@ impl<T> Future for JoinHandle<T> {
             contain(|| drop(awaiter));
         }
         ready!(budget::poll_charge(context));
-        // SAFETY: this is the cell's only handle, and it has seen `is_done`.
+        // SAFETY: row 3 of the table: this is the cell's only handle, and it has seen `is_done`.
         let outcome = unsafe { cell.take() };
         self.cell = None;
         Poll::Ready(outcome.expect("a task that is done has an outcome, which is taken once"))
@@ -141,7 +152,8 @@ impl<T> Drop for JoinHandle<T> {
         let awaiter = cell.awaiter().take();
         contain(|| drop(awaiter));
         if cell.state().detach() == Detached::Done {
-            // SAFETY: this was the cell's only handle, and `detach` said `Done`.
+            // SAFETY: row 3 of the table: this was the cell's only handle, and `detach` said
+            // `Done`.
             unsafe { cell.discard() };
         }
     }

@@ -1,4 +1,10 @@
 //! [`Local`]: state of one thread that is borrowed for a few lines at a time.
+//!
+//! # Unsafe
+//!
+//! | field | who may touch it | in which state |
+//! |---|---|---|
+//! | `value` | the `f` of the one call of `with` that is under way, on the thread that has the cell | from the start of `f` until it returns or unwinds |
 
 use std::cell::Cell;
 
@@ -26,8 +32,8 @@ impl<T> Local<T> {
             "borrowed while foreign code runs"
         );
         let result = self.value.with_mut(|value| {
-            // SAFETY: the cell is not `Sync`, and the caller promises that on this thread no two
-            // calls are inside each other.
+            // SAFETY: the row of the table: the cell is not `Sync`, and the caller promises that on
+            // this thread no two calls are inside each other.
             f(unsafe { &mut *value })
         });
         debug_assert!(self.is_borrowed.replace(false));

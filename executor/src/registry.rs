@@ -15,6 +15,14 @@
 //!
 //! A place is free again when both the claim and the executor are gone, whichever goes first, and
 //! its inbox is closed before it is free.
+//!
+//! # Unsafe
+//!
+//! | what | who may touch it | in which state |
+//! |---|---|---|
+//! | an entry of `PLACES` | any thread, atomically; only `at_or_new` writes it | null, then one leaked box for ever |
+//! | the `Place` behind an entry | any thread, by shared reference | from when it is in the entry, for ever: it is never freed |
+//! | a new `Place` | the `at_or_new` that made it | until its `compare_exchange` succeeds; if that fails, the box is its own |
 
 use std::ptr;
 
@@ -182,7 +190,7 @@ pub(crate) fn remote(index: u32) -> Option<&'static Remote> {
 fn at(index: u32) -> Option<&'static Place> {
     // Acquire: pairs with the Release in `at_or_new`: the place behind the pointer is seen whole.
     let place = PLACES.get(index as usize)?.load(Ordering::Acquire);
-    // SAFETY: an entry is null or a leaked box, never freed and only ever shared.
+    // SAFETY: rows 1 and 2 of the table: null or a leaked box, never freed and only ever shared.
     unsafe { place.as_ref() }
 }
 
@@ -196,12 +204,15 @@ fn at_or_new(entry: &'static AtomicPtr<Place>, index: u32) -> &'static Place {
     }));
     // Release: pairs with the Acquire in `at`. Acquire on failure: the same, for who was faster.
     match entry.compare_exchange(ptr::null_mut(), new, Ordering::Release, Ordering::Acquire) {
-        // SAFETY: it was just leaked into the registry, and is only ever shared from now on.
+        // SAFETY: row 2 of the table: it was just leaked into the registry, and is only ever shared
+        // from now on.
         Ok(_) => unsafe { &*new },
         Err(faster) => {
-            // SAFETY: `new` came from `Box::into_raw` above and nobody else has seen it.
+            // SAFETY: row 3 of the table: `new` came from `Box::into_raw` above and nobody else has
+            // seen it.
             drop(unsafe { Box::from_raw(new) });
-            // SAFETY: an entry that is not null is a leaked box, never freed.
+            // SAFETY: rows 1 and 2 of the table: an entry that is not null is a leaked box, never
+            // freed.
             unsafe { &*faster }
         }
     }

@@ -10,7 +10,8 @@
 //! | `table`   | the methods here, borrowed                  | while no foreign code runs         |
 //! | a `Task`  | its `Lent`                                  | while `polling` is its place       |
 //! | in it     | the methods here, which hand it out         | otherwise                          |
-//! | `polling` | `poll_next`; read by `clear`                | always                             |
+//! | `polling` | `poll_next`, which sets it around the poll  | while no poll is under way         |
+//! |           | `poll_next` and `clear`, to read it         | always, also from within a poll    |
 
 use std::cell::Cell;
 use std::task::Context;

@@ -6,6 +6,12 @@
 //! never followed. In exchange a stale id is answered by whoever has the place by then, with one
 //! *spurious poll*: of another task of that executor, or of a task of another executor that was
 //! given the place. Futures must bear spurious polls anyway.
+//!
+//! # Unsafe
+//!
+//! | what | who may touch it | in which state |
+//! |---|---|---|
+//! | the data pointer of a waker | the functions of `VTABLE`, on any thread, as a number | always: it has no provenance and owns nothing |
 
 use std::mem::ManuallyDrop;
 use std::ptr;
@@ -18,8 +24,8 @@ use crate::registry;
 /// The waker of the task `id`; not to be dropped because dropping it would do nothing.
 #[inline(always)]
 pub(crate) fn waker(id: TaskId) -> ManuallyDrop<Waker> {
-    // SAFETY: the functions of the table keep the contract of `RawWaker`: they are thread-safe, as
-    // they use thread-locals and atomics only, and the data owns nothing.
+    // SAFETY: the row of the table: the functions of `VTABLE` keep the contract of `RawWaker`. They
+    // are thread-safe, as they use thread-locals and atomics only, and the data owns nothing.
     ManuallyDrop::new(unsafe { Waker::from_raw(raw(id)) })
 }
 

@@ -1,4 +1,11 @@
 //! The call table: what a record asks the trustee to run.
+//!
+//! # Unsafe
+//!
+//! | what | who may touch it | in which state |
+//! |---|---|---|
+//! | the [`Call`] behind a word of `to_word` | anybody in this process, to read it | always: an entry lives for ever |
+//! | the property behind a [`Key`] | nobody here, where a key is only a number | always |
 
 use std::mem::MaybeUninit;
 
@@ -68,7 +75,8 @@ impl Call {
     #[inline(always)]
     pub(crate) unsafe fn from_word(word: u64) -> &'static Call {
         let entry = std::ptr::with_exposed_provenance::<Call>(word as usize);
-        // SAFETY: by the contract, the address of a `&'static Call` whose provenance was exposed.
+        // SAFETY: row 1 of the table: by the contract, the address of a `&'static Call` whose
+        // provenance was exposed.
         unsafe { &*entry }
     }
 }

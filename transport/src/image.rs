@@ -3,6 +3,16 @@
 //! Records are put together here and copied to a slot when the batch is published: the reader
 //! polls the slot's last line all the while, and would otherwise take it away at every store.
 //! The copy costs about a third of a nanosecond a small record. Fabrics send images as they are.
+//!
+//! # Unsafe
+//!
+//! An image has one owner; the table says which words have been written.
+//!
+//! | words | written by | read by |
+//! |---|---|---|
+//! | the first `calls` of the trailer, in an image of requests | `call_index`, before it counts them in `calls` | `call_index`, until `clear`; the trustee's link end, from the slot |
+//! | the first of the trailer, in an image of results with exceptions | `attach_exceptions`: the address of a box, which passes to the batch | the client's link end, from the slot, once |
+//! | the others | headers by `push_request`, the rest by whoever was given the place | nobody here |
 
 use std::mem::MaybeUninit;
 
@@ -139,7 +149,7 @@ impl Image {
 
     /// The short index of a call, listing it if there is a place left.
     fn call_index(&mut self, word: u64) -> u8 {
-        // SAFETY: the first `calls` words of the trailer were written below.
+        // SAFETY: row 1 of the table: the first `calls` words of the trailer were written below.
         let listed = |at: &usize| unsafe { self.words[BODY_WORDS + at].assume_init() } == word;
         let index = match (0..self.calls).find(listed) {
             Some(index) => index as u8,

@@ -11,6 +11,20 @@
 //! place. The client publishes batch `n` only after it released batch `n - depth`, so a slot is
 //! never overwritten while somebody reads it, and no counter is shared. A record is admitted only
 //! if its result is sure to fit as well: **Invariant:** a trustee never waits for a client.
+//!
+//! # Unsafe
+//!
+//! | what, of batch `n` | who may touch it | in which state |
+//! |---|---|---|
+//! | the body of its request slot | the client's `publish`, to write it | after the `release` of batch `n - depth` (or the start), until it is sealed |
+//! | the body of its request slot | the trustee, through `Requests` and `Record`, to read it | from its `take` until `respond` |
+//! | the body of its response slot | the trustee's `respond`, to write it | after its `take`, until it is sealed |
+//! | the body of its response slot, and its notes | the client, through `Responses`, to read it | from its `take` until `release` |
+//! | the list of exceptions | `Responses::exceptions`, once | the same, if the seal says that there is one |
+//!
+//! Rows 1 and 3 are the writers of slot.rs, rows 2 and 4 its readers. Each end exists once and
+//! moves on by `&mut self` only, so what one end does is done in order. What the words of a
+//! request slot mean is settled by `Image::push_request`, which wrote them.
 
 use std::collections::VecDeque;
 use std::marker::PhantomData;
@@ -103,8 +117,8 @@ impl<F: Fabric> ClientLink<F> {
             return false;
         }
         let index = self.responses.index_of(self.next);
-        // SAFETY: fewer than `depth` batches are in flight, so the one that was in this slot has
-        // been released, which is after its answer was seen.
+        // SAFETY: row 1 of the table: fewer than `depth` batches are in flight, so the one that was
+        // in this slot has been released, which is after its answer was seen.
         unsafe { self.fabric.push(index, &self.batch, self.next) };
         std::mem::swap(&mut self.notes, &mut self.in_flight[index]);
         self.batch.clear();
@@ -308,18 +322,19 @@ impl Responses {
     /// The requests of this batch that have no plain result, if it has such.
     ///
     /// # Safety
-    /// Called at most once for a batch.
+    /// Called at most once for a batch, before it is released.
     #[cold]
     pub unsafe fn exceptions(&self) -> Exceptions {
         if !self.has_exceptions {
             return Exceptions::new();
         }
-        // SAFETY: within the slot.
+        // SAFETY: the first word of the trailer is within the slot.
         let word = unsafe { self.words.add(BODY_WORDS) };
-        // SAFETY: the seal says that it was written; row 2 of slot.rs.
+        // SAFETY: row 5 of the table: the seal says that it was written, and it is not released.
         let list = unsafe { word.cast::<u64>().read() };
         let list = std::ptr::with_exposed_provenance_mut::<Exceptions>(list as usize);
-        // SAFETY: made by `Image::attach_exceptions` from a box, and taken back once.
+        // SAFETY: row 5 of the table: made by `Image::attach_exceptions` from a box, and taken back
+        // once.
         *unsafe { Box::from_raw(list) }
     }
 }
@@ -378,8 +393,8 @@ impl<F: Fabric> TrusteeLink<F> {
         self.served += u64::from(results.count());
         let index = self.requests.index_of(self.next);
         self.requests.slot(index).finish(self.next);
-        // SAFETY: the client published this batch after it released the response that was in
-        // this slot before.
+        // SAFETY: row 3 of the table: the client published this batch after it released the
+        // response that was in this slot before.
         unsafe { self.fabric.push(index, results, self.next) };
         self.fabric.flush();
         results.clear();
@@ -430,7 +445,8 @@ impl Requests<'_> {
         } else {
             self.word(BODY_WORDS + index as usize)
         };
-        // SAFETY: the client wrote it as the address of an entry.
+        // SAFETY: row 2 of the table: the client wrote it as the address of an entry, by
+        // `Call::to_word`.
         let call = unsafe { Call::from_word(word) };
         self.offset -= call.capture_words as usize;
         Some(Record {
@@ -448,9 +464,10 @@ impl Requests<'_> {
 
     #[inline(always)]
     fn word(&self, index: usize) -> u64 {
-        // SAFETY: the client filled the slot as this cursor reads it, so `index` lies within it.
+        // SAFETY: row 2 of the table: the client filled the slot as this cursor reads it, so
+        // `index` lies within it.
         let word = unsafe { self.words.add(index) };
-        // SAFETY: written before the seal that `take` saw; row 2 of the table in slot.rs.
+        // SAFETY: row 2 of the table: written before the seal that `take` saw.
         unsafe { word.cast::<u64>().read() }
     }
 }

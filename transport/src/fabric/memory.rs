@@ -1,4 +1,10 @@
 //! The fabric between workers of one process: a copy and a Release store.
+//!
+//! # Unsafe
+//!
+//! | what | who may touch it | in which state |
+//! |---|---|---|
+//! | a slot of `peer`, to write it | the one `Memory` that `link` made for that ring | once the batch that was in it has been answered |
 
 use std::sync::Arc;
 
@@ -22,8 +28,8 @@ pub struct Memory {
 impl Fabric for Memory {
     #[inline(always)]
     unsafe fn push(&mut self, index: usize, image: &Image, sequence: u32) {
-        // SAFETY: this is the only `Memory` for the ring, so its only writer; that the slot was
-        // answered is the caller's word.
+        // SAFETY: the row of the table: this is the only `Memory` for the ring, so its only writer;
+        // that the slot was answered is the caller's word.
         unsafe { self.peer.slot(index).publish(image, sequence) }
     }
 }
