@@ -99,10 +99,10 @@ fn main() {
         );
     }
     report.ratios();
-    if let Some(path) = &options.json {
-        if let Err(error) = report.write_json(path) {
-            eprintln!("error: {}: {error}", path.display());
-            std::process::exit(1);
-        }
+    if let Some(path) = &options.json
+        && let Err(error) = report.write_json(path)
+    {
+        eprintln!("error: {}: {error}", path.display());
+        std::process::exit(1);
     }
 }

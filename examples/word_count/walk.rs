@@ -150,8 +150,9 @@ mod tests {
     #[test]
     fn ranges_cover_the_file() {
         let ranges = |bytes| cut(bytes, 10).collect::<Vec<_>>();
-        assert_eq!(ranges(0), [0..u64::MAX]);
-        assert_eq!(ranges(10), [0..u64::MAX]);
+        let whole = 0..u64::MAX;
+        assert_eq!(ranges(0), std::slice::from_ref(&whole));
+        assert_eq!(ranges(10), std::slice::from_ref(&whole));
         assert_eq!(ranges(11), [0..10, 10..u64::MAX]);
         assert_eq!(ranges(30), [0..10, 10..20, 20..u64::MAX]);
     }

@@ -31,7 +31,7 @@ struct BlocksInDrop(Arc<Runtime>, mpsc::Sender<bool>);
 impl Drop for BlocksInDrop {
     fn drop(&mut self) {
         let blocked = catch_unwind(AssertUnwindSafe(|| self.0.block_on(async {})));
-        self.1.send(blocked.is_err()).unwrap();
+        self.1.send(blocked.is_err()).expect("the test waits");
     }
 }
 
@@ -87,7 +87,9 @@ impl Drop for Leftovers {
         let same = closed(poll_now(&mut self.trust.try_apply(|n| *n)));
         let others = block_on(self.other.apply(|n| *n)) == 7;
         let issued = (std::mem::replace(&mut self.issued, Box::new(|| false)))();
-        self.ends.send([same, others, issued]).unwrap();
+        self.ends
+            .send([same, others, issued])
+            .expect("the test waits");
     }
 }
 
