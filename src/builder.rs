@@ -1,13 +1,12 @@
 //! The builder of a runtime: settings, in code and in the environment.
 
-use std::fmt::Display;
 use std::io;
-use std::str::FromStr;
 use std::time::Duration;
 
 use gossamer_executor::{Config, Idle, allowed_cores};
 
 use crate::runtime::Runtime;
+use crate::settings::{Pinning, Source, list};
 use crate::shared::{PanicHook, PanicReport};
 use crate::stall::{Stall, StallHook};
 
@@ -48,15 +47,6 @@ struct Settings {
     pinning: Option<Pinning>,
     idle: Option<Idle>,
     dedicated_trustees: Option<usize>,
-}
-
-/// Which cores the workers are bound to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Pinning {
-    None,
-    /// Those the process may use, in order.
-    Allowed,
-    These(Vec<usize>),
 }
 
 /// Why [`Builder::build`] could not start a runtime.
@@ -377,110 +367,6 @@ impl std::fmt::Debug for Builder {
             .field("workers", &self.set.workers)
             .finish_non_exhaustive()
     }
-}
-
-/// A setting and where it comes from.
-enum Source<V> {
-    Setting(&'static str, V),
-    Environment(&'static str, String, Option<V>),
-    Unset,
-}
-
-impl<V: FromStr + Display> Source<V> {
-    /// The strongest that says something.
-    fn pick(
-        set: Option<V>,
-        variable: &'static str,
-        env: impl Fn(&str) -> Option<std::ffi::OsString>,
-        default: Option<V>,
-        setting: &'static str,
-    ) -> Self {
-        if let Some(value) = set {
-            Self::Setting(setting, value)
-        } else if let Some(text) = env(variable) {
-            let text = text.to_string_lossy().into_owned();
-            let value = text.trim().parse().ok();
-            Self::Environment(variable, text, value)
-        } else if let Some(value) = default {
-            Self::Setting(setting, value)
-        } else {
-            Self::Unset
-        }
-    }
-
-    /// Its value, or `fallback` where nothing was said, if it is allowed.
-    fn require(
-        self,
-        fallback: V,
-        is_allowed: impl Fn(&V) -> bool,
-        allowed: impl Fn() -> String,
-    ) -> Result<V, BuildError> {
-        match self {
-            Self::Unset => Ok(fallback),
-            Self::Setting(_, value) | Self::Environment(_, _, Some(value))
-                if is_allowed(&value) =>
-            {
-                Ok(value)
-            }
-            Self::Setting(setting, value) => {
-                let value = value.to_string();
-                Err(BuildError::Setting {
-                    setting,
-                    value,
-                    allowed: allowed(),
-                })
-            }
-            Self::Environment(variable, value, _) => Err(BuildError::Environment {
-                variable,
-                value,
-                allowed: allowed(),
-            }),
-        }
-    }
-}
-
-impl Pinning {
-    fn is_within(&self, allowed: &[usize]) -> bool {
-        match self {
-            Self::None | Self::Allowed => true,
-            Self::These(cores) => {
-                !cores.is_empty() && cores.iter().all(|core| allowed.contains(core))
-            }
-        }
-    }
-}
-
-impl FromStr for Pinning {
-    type Err = std::num::ParseIntError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "true" => Ok(Self::Allowed),
-            "false" => Ok(Self::None),
-            cores => {
-                let cores = cores.split(',').map(|core| core.trim().parse());
-                cores.collect::<Result<_, _>>().map(Self::These)
-            }
-        }
-    }
-}
-
-impl Display for Pinning {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::None => f.write_str("false"),
-            Self::Allowed => f.write_str("true"),
-            Self::These(cores) => f.write_str(&list(cores)),
-        }
-    }
-}
-
-fn list(cores: &[usize]) -> String {
-    cores
-        .iter()
-        .map(usize::to_string)
-        .collect::<Vec<_>>()
-        .join(",")
 }
 
 /// The most workers of one runtime: links are made per pair, and tables per worker.

@@ -22,6 +22,7 @@ mod pending;
 mod property;
 mod registry;
 mod runtime;
+mod settings;
 mod shared;
 mod shutdown;
 mod stall;
