@@ -29,7 +29,9 @@ pub enum ApplyError {
     /// The closure was not run: an earlier one panicked, and the property asked for poisoning.
     #[error("the property is poisoned: an earlier closure panicked while it had it")]
     Poisoned,
-    /// The closure was not run: the runtime of the trust has shut down.
+    /// The runtime of the trust has shut down. The closure was not run, but for one case: of a
+    /// delegation that has left the worker that polled it first, the result may have gone with the
+    /// runtime.
     #[error("the runtime of this trust has shut down")]
     Closed,
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::coverage::{Situation, reached};
 use crate::held::Held;
 use crate::request::{End, Part, Request, Token};
 use crate::thread::Thread;
@@ -64,6 +65,10 @@ impl<const WORDS: usize> Cargo for [u64; WORDS] {
     }
 
     fn unload(self, request: &Request) -> Option<Held> {
+        reached(match WORDS > SLOT_WORDS {
+            true => Situation::Boxed,
+            false => Situation::Wide,
+        });
         let number = request.number;
         if self != Self::load(number, None) {
             request
@@ -91,3 +96,6 @@ impl Cargo for Carried {
 fn pattern(number: u32, word: usize) -> u64 {
     u64::from(number) << 32 | word as u64
 }
+
+/// More than these are not in any slot.
+const SLOT_WORDS: usize = 128;

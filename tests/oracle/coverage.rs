@@ -44,8 +44,8 @@ situations! {
     NestedPost: "post in a closure", true;
     NestedPoll: "poll in a closure", true;
     Inline: "run in place", true;
-    Wide: "result larger than an entry's room", true;
-    Boxed: "captures and result larger than a slot", true;
+    Wide: "captures or result larger than an entry's room", true;
+    Boxed: "captures or result larger than a slot", true;
     IntoInnerLast: "value taken back", true;
     IntoInnerShared: "value not taken back, as shared", true;
     IntoInnerCancelled: "value on its way back dropped", true;

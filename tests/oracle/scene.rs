@@ -16,7 +16,7 @@ use crate::program::Program;
 use crate::request::{Bang, Thrown};
 
 /// How long a test waits before it gives up; nothing depends on it but how soon a deadlock shows.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(100);
 
 pub(crate) fn runtime(program: &Program, log: &Arc<Log>) -> Runtime {
     let log = Arc::clone(log);

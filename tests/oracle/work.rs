@@ -2,7 +2,6 @@
 
 use crate::actor::Actor;
 use crate::answer::Carried;
-use crate::coverage::{Situation, reached};
 use crate::flight::{Call, Flight};
 use crate::held::Held;
 use crate::job::{Act, Job};
@@ -23,14 +22,8 @@ pub(crate) fn flight(
     let job = job(actor, &held, Kind::Awaited, work)?;
     Some(match shape {
         Shape::Small => Flight::new::<(), ()>(call, held, job),
-        Shape::Wide => {
-            reached(Situation::Wide);
-            Flight::new::<Wide, Wide>(call, held, job)
-        }
-        Shape::Boxed => {
-            reached(Situation::Boxed);
-            Flight::new::<Boxed, Boxed>(call, held, job)
-        }
+        Shape::Wide => Flight::new::<Wide, Wide>(call, held, job),
+        Shape::Boxed => Flight::new::<Boxed, Boxed>(call, held, job),
         Shape::Carrier => Flight::new::<(), Carried>(call, held, job),
     })
 }
