@@ -146,9 +146,14 @@ impl Client {
     /// Runs no foreign code.
     #[inline(always)]
     fn flush_lane(&self, to: u32) -> bool {
-        let mut lane = self.lane(to).borrow_mut();
-        self.dirty.remove(to);
+        self.send(to, &mut self.lane(to).borrow_mut())
+    }
+
+    /// Publishes what was issued on a lane.
+    #[inline(always)]
+    fn send(&self, to: u32, lane: &mut Lane) -> bool {
         let batches = lane.link.flush();
+        self.dirty.remove(to);
         let (requests, backlog) = lane.count_sent();
         self.home.stats().add_backlog(backlog);
         if batches == 0 {
@@ -186,41 +191,49 @@ impl Client {
         sees_work
     }
 
-    /// Acts on the results of a batch, and of those that have arrived behind it.
-    fn harvest_lane(&self, to: u32, lane: &RefCell<Lane>, mut responses: Responses) {
-        // At most as many batches as the ring holds: then it is the turn of others.
-        for _ in 0..gossamer_transport::memory::DEPTH {
-            self.complete(to, responses);
-            let mut lane = lane.borrow_mut();
-            // SAFETY: rows 1 to 3 of the table: `complete` ran every completion of the batch, each
-            // of which moved its data and its result out, and took the exceptions, if there were
-            // any; nothing of the batch is read any more.
-            unsafe { lane.link.release() };
-            if lane.link.has_unpublished() {
-                self.dirty.insert(to);
-            }
-            if lane.link.in_flight() == 0 {
-                self.awaited.remove(to);
-            }
-            match lane.link.take() {
-                Some(next) => responses = next,
-                None => break,
-            }
+    /// Acts on the results of a batch. One a turn: then this side's own trustee serves.
+    fn harvest_lane(&self, to: u32, lane: &RefCell<Lane>, responses: Responses) {
+        self.complete(to, lane, responses);
+        let mut lane = lane.borrow_mut();
+        // SAFETY: rows 1 to 3 of the table: `complete` ran every completion of the batch, each
+        // of which moved its data and its result out, and took the exceptions, if there were
+        // any; nothing of the batch is read any more.
+        unsafe { lane.link.release() };
+        if lane.link.has_unpublished() {
+            self.dirty.insert(to); // there was no slot for it
+        }
+        if lane.link.in_flight() == 0 {
+            self.awaited.remove(to);
         }
     }
 
-    /// Runs the completions of one batch; a panic in one is reported and the next is run.
+    /// Runs the completions of one batch, and publishes what the tasks that awaited them have
+    /// issued since: at once, before anything else is done.
     #[inline(always)]
-    fn complete(&self, to: u32, mut responses: Responses) {
+    fn complete(&self, to: u32, lane: &RefCell<Lane>, mut responses: Responses) {
         if responses.has_exceptions() {
             return self.complete_with_exceptions(to, responses);
         }
         let mut left = responses.count();
         while left > 0 {
+            let part = left.min(RESULTS_PER_BATCH);
+            left -= part;
+            self.complete_part(to, part, &mut responses);
+            let mut lane = lane.borrow_mut();
+            if lane.link.has_unpublished() {
+                self.send(to, &mut lane);
+            }
+        }
+    }
+
+    /// Runs so many completions; a panic in one is reported and the next is run.
+    #[inline(always)]
+    fn complete_part(&self, to: u32, mut left: u16, responses: &mut Responses) {
+        while left > 0 {
             let caught = catch_unwind(AssertUnwindSafe(|| {
                 while left > 0 {
                     left -= 1;
-                    self.complete_next(to, &mut responses, None);
+                    self.complete_next(to, responses, None);
                 }
             }));
             if let Err(payload) = caught {
@@ -327,3 +340,6 @@ impl Posted {
         }
     }
 }
+
+/// After so many results, what came of them is published: the other side works meanwhile.
+const RESULTS_PER_BATCH: u16 = 32;

@@ -33,6 +33,7 @@ use crate::client::Client;
 use crate::contain::contain;
 use crate::erase::{Complete, ResultWords};
 use crate::error::{Fault, Outcome, Payload};
+use gossamer_executor::wake_now;
 use gossamer_transport::{RESULT_WORDS_MAX, Word};
 
 /// Hands a result on to whoever awaits it elsewhere.
@@ -152,7 +153,7 @@ impl PendingTable {
             unreachable!("matched above")
         };
         drop(entries);
-        waker.wake();
+        wake_now(waker);
     }
 
     /// There is no plain result, or nobody waits for it here.

@@ -36,7 +36,7 @@ async fn apply_until(counter: Trust<u64>, clock: Rc<Clock>) -> u64 {
     let mut done = 0;
     while !clock.is_over() {
         for _ in 0..256 {
-            counter.apply(add).await;
+            counter.apply(|counter| add(counter)).await;
         }
         done += 256;
     }
@@ -57,7 +57,7 @@ pub(crate) fn apply_then(machine: &Machine, depth: usize, millis: u64) -> f64 {
                     while under_way.get() < depth {
                         under_way.set(under_way.get() + 1);
                         let under_way = Rc::clone(&under_way);
-                        counter.apply_then(add, move |_| under_way.set(under_way.get() - 1));
+                        counter.apply_then(|counter| add(counter), move |_| under_way.set(under_way.get() - 1));
                         done += 1;
                     }
                     gossamer::yield_now().await;
@@ -81,7 +81,7 @@ pub(crate) fn local(machine: &Machine, millis: u64) -> f64 {
         let mut done = 0;
         while !clock.is_over() {
             for _ in 0..4096 {
-                counter.apply(add).await;
+                counter.apply(|counter| add(counter)).await;
             }
             done += 4096;
         }

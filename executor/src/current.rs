@@ -69,6 +69,18 @@ pub(crate) fn wake(id: TaskId) -> bool {
     })
 }
 
+/// Polls the task `id` now if its executor runs on the calling thread; says whether it does.
+#[inline(always)]
+pub(crate) fn poll_now(id: TaskId) -> bool {
+    with_current(|executor| match executor {
+        Some(executor) if executor.place() == id.executor() => {
+            executor.poll_now(id.task());
+            true
+        }
+        _ => false,
+    })
+}
+
 /// Whether the executor at `place` runs on the calling thread.
 pub(crate) fn is_at(place: u32) -> bool {
     with_current(|executor| executor.is_some_and(|executor| executor.place() == place))

@@ -78,4 +78,5 @@ pub use join_error::{JoinError, PanicPayload};
 pub use registry::{Claim, TooManyExecutors};
 pub use remote::{Ended, Remote};
 pub use spawner::LocalSpawner;
+pub use waker::wake_now;
 pub use yield_now::{YieldNow, yield_now};

@@ -120,9 +120,29 @@ impl Tasks {
     #[inline(always)]
     pub(crate) fn poll_next(&self) {
         assert!(self.polling.get().is_none(), "polls are not nested");
-        let Some((index, task)) = self.lend_next() else {
-            return;
+        if let Some((index, task)) = self.lend_next() {
+            self.poll(index, task);
+        }
+    }
+
+    /// Polls the task at `index` past the queue, if there is one. If it is queued, or a task is
+    /// being polled, it is only woken. Says whether it polled.
+    #[inline(always)]
+    pub(crate) fn poll_now(&self, index: u32) -> bool {
+        if self.polling.get().is_some() {
+            self.wake(index);
+            return false;
+        }
+        let Some(task) = self.lend(index) else {
+            return false;
         };
+        self.poll(index, task);
+        self.end_round();
+        true
+    }
+
+    #[inline(always)]
+    fn poll(&self, index: u32, task: Lent) {
         self.polling.set(Some(index));
         let waker = waker(TaskId::new(self.executor, index));
         // SAFETY: a task in it, its `Lent`, while `polling` is its place: `clear` keeps that task
@@ -154,6 +174,18 @@ impl Tasks {
                 let index = table.round.pop()?;
                 let entry = table.entries.get_mut(index as usize)?;
                 std::mem::take(&mut entry.queued).then(|| (index, entry.task.lend()))
+            })
+        }
+    }
+
+    /// Lends the task at `index`, if there is one and it is not queued.
+    #[inline(always)]
+    fn lend(&self, index: u32) -> Option<Lent> {
+        // SAFETY: `table`, the methods here, while no foreign code runs.
+        unsafe {
+            self.table.with(|table| {
+                let entry = table.entries.get_mut(index as usize)?;
+                (!entry.queued).then(|| entry.task.lend())
             })
         }
     }

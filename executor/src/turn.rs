@@ -174,6 +174,17 @@ impl Executor {
         true
     }
 
+    /// Polls the task at `task` past the queue, between the polls of other tasks.
+    #[inline(always)]
+    pub(crate) fn poll_now(&self, task: u32) {
+        budget::begin(self.config.budget);
+        let polled = self.tasks.poll_now(task);
+        budget::end();
+        self.tally
+            .polls
+            .set(self.tally.polls.get() + u64::from(polled));
+    }
+
     /// Wakes whose time has come and brings the counters up to date; `true` if it woke any.
     #[cold]
     fn look_at_time(&self) -> bool {

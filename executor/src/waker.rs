@@ -29,6 +29,30 @@ pub(crate) fn waker(id: TaskId) -> ManuallyDrop<Waker> {
     ManuallyDrop::new(unsafe { Waker::from_raw(raw(id)) })
 }
 
+/// Wakes a task, and if it is one of the executor on this thread, polls it here and now.
+///
+/// For a [`Resident`](crate::Resident) that has no borrow of its own alive: it saves the task the
+/// way through the run queue. A task that is queued already keeps its place there, and from within
+/// the poll of a task, or with a waker of another kind, this is a plain wake.
+///
+/// ```
+/// use gossamer_executor::wake_now;
+/// use std::task::Waker;
+///
+/// wake_now(Waker::noop().clone());
+/// ```
+#[inline]
+pub fn wake_now(waker: Waker) {
+    if !ptr::eq(waker.vtable(), &VTABLE) {
+        return waker.wake();
+    }
+    // Its drop would do nothing.
+    let id = id(ManuallyDrop::new(waker).data());
+    if !current::poll_now(id) {
+        wake_elsewhere(id);
+    }
+}
+
 #[inline(always)]
 fn raw(id: TaskId) -> RawWaker {
     const { assert!(TaskId::BITS <= usize::BITS) };

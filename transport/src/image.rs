@@ -17,7 +17,7 @@
 use std::mem::MaybeUninit;
 
 use crate::call::{Call, Key, Word};
-use crate::slot::{BODY_WORDS, WORDS_UNSEALED};
+use crate::slot::{BODY_WORDS, CALLS, WORDS_UNSEALED};
 
 /// What became of requests that have no plain result, by their place in the batch.
 pub type Exceptions = Vec<(u16, Box<dyn std::any::Any + Send>)>;
@@ -70,9 +70,12 @@ impl Image {
     pub(crate) fn clear(&mut self) {
         self.offset = BODY_WORDS;
         self.count = 0;
-        self.calls = 0;
-        self.last = (0, 0);
         self.has_exceptions = false;
+        // The next batch may well have the same calls; if there is room for others, they stay.
+        if self.calls == CALLS {
+            self.calls = 0;
+            self.last = (0, 0);
+        }
     }
 
     /// Whether a record of `call` fits for certain.

@@ -390,13 +390,13 @@ impl<F: Fabric> TrusteeLink<F> {
     /// for each, of its call's length.
     #[inline(always)]
     pub unsafe fn respond(&mut self, results: &mut Image) {
-        self.served += u64::from(results.count());
         let index = self.requests.index_of(self.next);
         self.requests.slot(index).finish(self.next);
         // SAFETY: row 3 of the table: the client published this batch after it released the
         // response that was in this slot before.
         unsafe { self.fabric.push(index, results, self.next) };
         self.fabric.flush();
+        self.served += u64::from(results.count());
         results.clear();
         self.next = self.next.wrapping_add(1);
     }
