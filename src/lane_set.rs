@@ -3,43 +3,59 @@
 use std::cell::Cell;
 
 /// Lanes by worker; a bit each, so that nothing is borrowed while one is visited.
-pub(crate) struct LaneSet(Box<[Cell<u64>]>);
+///
+/// The first word is kept apart from the rest: most runtimes have no more, and each turn looks.
+pub(crate) struct LaneSet {
+    first: Cell<u64>,
+    rest: Box<[Cell<u64>]>,
+}
 
 impl LaneSet {
     /// No lanes, of so many workers.
     pub(crate) fn new(workers: usize) -> Self {
-        Self(
-            (0..workers.div_ceil(LANES_PER_WORD))
-                .map(|_| Cell::new(0))
-                .collect(),
-        )
+        let words = workers.div_ceil(LANES_PER_WORD);
+        Self {
+            first: Cell::new(0),
+            rest: (1..words).map(|_| Cell::new(0)).collect(),
+        }
     }
 
     #[inline(always)]
     pub(crate) fn insert(&self, lane: u32) {
-        let word = &self.0[lane as usize / LANES_PER_WORD];
+        let word = self.word(lane);
         word.set(word.get() | bit(lane));
     }
 
     #[inline(always)]
     pub(crate) fn remove(&self, lane: u32) {
-        let word = &self.0[lane as usize / LANES_PER_WORD];
+        let word = self.word(lane);
         word.set(word.get() & !bit(lane));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.iter().all(|word| word.get() == 0)
+        self.first.get() == 0 && self.rest.iter().all(|word| word.get() == 0)
     }
 
     /// Visits the lanes that are in the set when their word is come to.
     #[inline(always)]
     pub(crate) fn for_each(&self, mut visit: impl FnMut(u32)) {
-        for (index, word) in self.0.iter().enumerate() {
-            let mut left = word.get();
+        let mut visit_all = |base: u32, mut left: u64| {
             while left != 0 {
-                visit((index * LANES_PER_WORD) as u32 + left.trailing_zeros());
+                visit(base + left.trailing_zeros());
                 left &= left - 1;
             }
+        };
+        visit_all(0, self.first.get());
+        for (word, base) in self.rest.iter().zip((1..).map(|n| n * LANES_PER_WORD as u32)) {
+            visit_all(base, word.get());
+        }
+    }
+
+    #[inline(always)]
+    fn word(&self, lane: u32) -> &Cell<u64> {
+        match (lane as usize / LANES_PER_WORD).checked_sub(1) {
+            None => &self.first,
+            Some(index) => &self.rest[index],
         }
     }
 }

@@ -290,14 +290,13 @@ impl OpenLink {
         let Some(requests) = self.link.take() else {
             return false;
         };
-        let count = u64::from(requests.left());
+        worker.home().stats().add_served(u64::from(requests.left()));
         if let Some(exceptions) = run(worker, requests, results) {
             results.attach_exceptions(exceptions);
         }
         // SAFETY: rows 3 and 4 of the table: `run` took every record, whose call consumed its
         // captures, and left a result, or room for it, for each.
         unsafe { self.link.respond(results) };
-        worker.home().stats().add_served(count);
         if self.client != worker.index() {
             self.peer.notify();
         }

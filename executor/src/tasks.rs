@@ -10,8 +10,8 @@
 //! | `table`   | the methods here, borrowed                  | while no foreign code runs         |
 //! | a `Task`  | its `Lent`                                  | while `polling` is its place       |
 //! | in it     | the methods here, which hand it out         | otherwise                          |
-//! | `polling` | `poll_next`, which sets it around the poll  | while no poll is under way         |
-//! |           | `poll_next` and `clear`, to read it         | always, also from within a poll    |
+//! | `polling` | `poll`, which sets it around the poll       | while no poll is under way         |
+//! |           | the methods here, to read it                | always, also from within a poll    |
 
 use std::cell::Cell;
 use std::task::Context;
@@ -330,6 +330,66 @@ mod tests {
         assert_eq!((again, tasks.queued()), (index, 2));
         round(&tasks);
         assert_eq!(polls.get(), 1, "queued once, polled once");
+    }
+
+    #[test]
+    fn past_the_queue_unless_queued_or_within_a_poll() {
+        let tasks = Rc::new(Tasks::new(0));
+        let polls = Rc::new(Cell::new(0));
+        let (polling, counted) = (Rc::clone(&tasks), Rc::clone(&polls));
+        let (index, handle) = insert(
+            &tasks,
+            poll_fn(move |_| {
+                counted.set(counted.get() + 1);
+                assert!(!polling.poll_now(0), "polls are not nested");
+                if counted.get() == 3 {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            }),
+        );
+        assert!(!tasks.poll_now(index), "queued: it keeps its place");
+        assert_eq!((round(&tasks), polls.get()), (1, 1));
+        assert_eq!((round(&tasks), polls.get()), (1, 2), "woken from within");
+        assert_eq!(round(&tasks), 1, "woken again");
+        assert!(handle.is_finished());
+        assert!(!tasks.poll_now(index), "nobody is there");
+        let (index, handle) = insert(&tasks, yields_once());
+        round(&tasks);
+        assert!(tasks.poll_now(index));
+        assert!(handle.is_finished());
+        assert_eq!((tasks.len(), tasks.queued()), (0, 0));
+    }
+
+    /// Is pending once, and wakes nobody.
+    fn yields_once() -> impl Future<Output = ()> {
+        let mut polled = false;
+        poll_fn(move |_| match std::mem::replace(&mut polled, true) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+    }
+
+    #[test]
+    fn clear_while_polled_past_the_queue() {
+        let tasks = Rc::new(Tasks::new(0));
+        let clearing = Rc::clone(&tasks);
+        let mut polls = 0;
+        let (index, handle) = insert(
+            &tasks,
+            poll_fn(move |_| {
+                polls += 1;
+                if polls == 2 {
+                    clearing.close();
+                    assert_eq!(clearing.clear().count(), 0);
+                }
+                Poll::<()>::Pending
+            }),
+        );
+        round(&tasks);
+        assert!(tasks.poll_now(index));
+        assert!(handle.is_finished(), "dropped after its poll");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The loop of an executor: its turns, and what it does between them.
 //!
 //! A turn: messages of other threads are handled, the residents are polled, tasks are run, the
-//! residents send off what was gathered. What a resident wakes so runs at once. Each part is bounded, so that none starves another. Every
-//! so many turns the timers are looked at and the counters brought up to date.
+//! residents send off what was gathered. What a resident wakes runs in the same turn, and by
+//! [`wake_now`](crate::wake_now) before the tasks that were queued. Each part is bounded, so that
+//! none starves another. Every so many turns the timers are looked at and the counters brought up
+//! to date.
 
 use std::future::Future;
 use std::panic::resume_unwind;
