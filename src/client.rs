@@ -27,7 +27,7 @@ use gossamer_transport::{Key, Responses};
 
 use crate::contain::dispose;
 use crate::erase::{Complete, ResultWords, Work};
-use crate::error::{Fault, Outcome, Payload};
+use crate::error::Payload;
 use crate::lane::Lane;
 use crate::lane_set::LaneSet;
 use crate::note;
@@ -121,8 +121,13 @@ impl Client {
     #[inline(always)]
     pub(crate) fn issue<U, W: Work<U>, C: Complete<U>>(&self, to: u32, key: Key, work: W, data: C) {
         debug_assert!(!self.is_closed(), "the caller looks first");
-        self.lane(to).borrow_mut().issue::<U, W, C>(key, work, data);
-        self.dirty.insert(to);
+        let mut lane = self.lane(to).borrow_mut();
+        // What is unpublished is in the set, or waits for a slot and gets there by the harvest.
+        if !lane.link.has_unpublished() {
+            self.dirty.insert(to);
+        }
+        lane.issue::<U, W, C>(key, work, data);
+        drop(lane);
         if to == self.index {
             self.hold.add();
         }
@@ -270,11 +275,14 @@ impl Client {
         if to == self.index {
             self.hold.remove();
         }
-        let result = exception.map_or(Ok(words), Err);
-        // SAFETY: row 2 of the table: notes and results are in the order of the requests, so data,
-        // result and exception are those of the request that this completion was issued with, and
-        // `step` has gone past them, so this is once.
-        unsafe { (completion.run)(self, data, result) };
+        match exception {
+            // SAFETY: row 2 of the table: notes and results are in the order of the requests, so
+            // data and result are those of the request that this completion was issued with, and
+            // `step` has gone past them, so this is once.
+            None => unsafe { (completion.done)(self, data, words) },
+            // SAFETY: as above; there is an exception in place of a result.
+            Some(payload) => unsafe { (completion.failed)(self, data, payload) },
+        }
     }
 
     /// Hands a panic that nobody awaits to the runtime's hook.
@@ -312,11 +320,13 @@ pub(crate) struct Then<G>(pub(crate) G);
 
 impl<U: 'static, G: FnOnce(U) + 'static> Complete<U> for Then<G> {
     #[inline(always)]
-    fn complete(self, client: &Client, outcome: Outcome<ResultWords<U>>) {
-        match outcome {
-            Ok(result) => (self.0)(result.take()),
-            Err(fault) => Posted.complete_fault(client, fault),
-        }
+    fn done(self, _: &Client, result: ResultWords<U>) {
+        (self.0)(result.take());
+    }
+
+    /// Drops the continuation after the report, so that a panic in its drop hides nothing.
+    fn failed(self, client: &Client, payload: Payload) {
+        client.report(payload);
     }
 }
 
@@ -325,19 +335,10 @@ pub(crate) struct Posted;
 
 impl Complete<()> for Posted {
     #[inline(always)]
-    fn complete(self, client: &Client, outcome: Outcome<ResultWords<()>>) {
-        if let Err(fault) = outcome {
-            self.complete_fault(client, fault);
-        }
-    }
-}
+    fn done(self, _: &Client, _: ResultWords<()>) {}
 
-impl Posted {
-    #[cold]
-    fn complete_fault(self, client: &Client, fault: Fault) {
-        if let Fault::Panicked(payload) = fault {
-            client.report(payload);
-        }
+    fn failed(self, client: &Client, payload: Payload) {
+        client.report(payload);
     }
 }
 

@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | captures | `put::<W>` when the request is issued | `take::<W>`, once, in `run` or `discard` of `call::<W, U>()` |
 //! | result | `put::<U>` in `run` | `take::<U>`, once, by the completion of the same request; or by whoever takes it out of a pending entry, if the completion has copied it there by `ResultWords::copy_to` |
-//! | data | `put::<D>` in the note when the request is issued | `take::<D>`, once, in `run` of the completion of type `D` |
+//! | data | `put::<D>` in the note when the request is issued | `take::<D>`, once, in `done` or `failed` of the completion of type `D` |
 //!
 //! The pairing of types holds because a request, its call and its completion are issued in one
 //! generic function (`Client::issue`) and the link keeps all three in the same order.
@@ -20,7 +20,7 @@ use std::marker::PhantomData;
 use gossamer_transport::{CAPTURE_WORDS_MAX, Call, Key, RESULT_WORDS_MAX, Word};
 
 use crate::client::Client;
-use crate::error::{Fault, Outcome, Payload};
+use crate::error::Payload;
 use crate::property::Property;
 
 /// Something to be run on a trustee: a closure, and what it is run on.
@@ -99,46 +99,52 @@ unsafe fn discard<W>(captures: *const Word) {
 }
 
 /// What the client does when a request has come back.
+///
+/// Either function takes the data before any foreign code runs, and so does the first with the
+/// result. The caller vouches that data and result are those of one request issued with this
+/// completion, neither read before.
 pub(crate) struct Completion {
-    /// Takes its data and the result, before any foreign code runs, and acts on them.
-    ///
-    /// The caller vouches that the data and the result are those of one request issued with this
-    /// completion, neither read before.
-    pub(crate) run: unsafe fn(&Client, *const Word, Result<*const Word, Payload>),
+    pub(crate) done: unsafe fn(&Client, *const Word, *const Word),
+    pub(crate) failed: unsafe fn(&Client, *const Word, Payload),
     pub(crate) data_words: u16,
     pub(crate) result_words: u16,
 }
 
 /// What a client holds of a request while it is under way.
 pub(crate) trait Complete<U>: Sized + 'static {
-    /// Acts on the outcome.
-    fn complete(self, client: &Client, outcome: Outcome<ResultWords<U>>);
+    /// Acts on the result.
+    fn done(self, client: &Client, result: ResultWords<U>);
+
+    /// Acts on a panic of the request.
+    fn failed(self, client: &Client, payload: Payload);
 
     /// The head of its note.
     const COMPLETION: Completion = Completion {
-        run: complete::<U, Self>,
+        done: done::<U, Self>,
+        failed: failed::<U, Self>,
         data_words: words_of::<Self>(DATA_WORDS_MAX) as u16,
         result_words: words_of::<U>(RESULT_WORDS_MAX) as u16,
     };
 }
 
 /// # Safety
-/// The contract of [`Completion::run`].
-unsafe fn complete<U, C: Complete<U>>(
-    client: &Client,
-    data: *const Word,
-    result: Result<*const Word, Payload>,
-) {
+/// The contract of [`Completion::done`].
+unsafe fn done<U, C: Complete<U>>(client: &Client, data: *const Word, words: *const Word) {
     // SAFETY: row 3 of the table, by the contract.
     let this = unsafe { take::<C>(data, DATA_WORDS_MAX) };
-    let outcome = match result {
-        Ok(words) => Ok(ResultWords {
-            words,
-            result: PhantomData,
-        }),
-        Err(payload) => Err(Fault::Panicked(payload)),
+    let result = ResultWords {
+        words,
+        result: PhantomData,
     };
-    this.complete(client, outcome);
+    this.done(client, result);
+}
+
+/// # Safety
+/// The contract of [`Completion::failed`].
+#[cold]
+unsafe fn failed<U, C: Complete<U>>(client: &Client, data: *const Word, payload: Payload) {
+    // SAFETY: row 3 of the table, by the contract.
+    unsafe { take::<C>(data, DATA_WORDS_MAX) }.failed(client, payload);
 }
 
 /// A result that still lies in its slot, or where [`copy_to`](Self::copy_to) has put it. To be

@@ -46,7 +46,11 @@ impl LaneSet {
             }
         };
         visit_all(0, self.first.get());
-        for (word, base) in self.rest.iter().zip((1..).map(|n| n * LANES_PER_WORD as u32)) {
+        for (word, base) in self
+            .rest
+            .iter()
+            .zip((1..).map(|n| n * LANES_PER_WORD as u32))
+        {
             visit_all(base, word.get());
         }
     }

@@ -141,14 +141,14 @@ impl PendingTable {
     }
 
     #[inline(always)]
-    fn complete<U: 'static>(&self, index: u32, outcome: Outcome<ResultWords<U>>) {
+    fn complete<U: 'static>(&self, index: u32, result: ResultWords<U>) {
         let mut entries = self.entries.borrow_mut();
         let entry = &mut entries.table[index as usize];
-        let (State::Waiting(_), Ok(result)) = (&entry.state, &outcome) else {
+        let State::Waiting(_) = entry.state else {
             drop(entries);
-            return self.complete_oddly(index, outcome);
+            return self.complete_unawaited(index, Ok(result.take()));
         };
-        let done = State::Done(self.store(result));
+        let done = State::Done(self.store(&result));
         let State::Waiting(waker) = replace(&mut entry.state, done) else {
             unreachable!("matched above")
         };
@@ -156,22 +156,25 @@ impl PendingTable {
         wake_now(waker);
     }
 
-    /// There is no plain result, or nobody waits for it here.
     #[cold]
-    fn complete_oddly<U: 'static>(&self, index: u32, outcome: Outcome<ResultWords<U>>) {
+    fn fail<U: 'static>(&self, index: u32, fault: Fault) {
         let mut entries = self.entries.borrow_mut();
         let entry = &mut entries.table[index as usize];
-        if let State::Waiting(_) = entry.state {
-            let failed = State::Failed(outcome.err().expect("results are completed otherwise"));
-            let State::Waiting(waker) = replace(&mut entry.state, failed) else {
-                unreachable!("matched above")
-            };
+        let State::Waiting(_) = entry.state else {
             drop(entries);
-            return waker.wake();
-        }
-        let state = entries.remove(index);
+            return self.complete_unawaited::<U>(index, Err(fault));
+        };
+        let State::Waiting(waker) = replace(&mut entry.state, State::Failed(fault)) else {
+            unreachable!("matched above")
+        };
         drop(entries);
-        let outcome = outcome.map(ResultWords::take);
+        waker.wake();
+    }
+
+    /// Nobody waits for the outcome here.
+    #[cold]
+    fn complete_unawaited<U: 'static>(&self, index: u32, outcome: Outcome<U>) {
+        let state = self.entries.borrow_mut().remove(index);
         match state {
             State::Redirected(redirect) => hand_on(redirect, outcome),
             State::Abandoned => drop(outcome),
@@ -298,8 +301,13 @@ pub(crate) struct Awaited(pub(crate) u32);
 
 impl<U: 'static> Complete<U> for Awaited {
     #[inline(always)]
-    fn complete(self, client: &Client, outcome: Outcome<ResultWords<U>>) {
-        client.pending().complete(self.0, outcome);
+    fn done(self, client: &Client, result: ResultWords<U>) {
+        client.pending().complete(self.0, result);
+    }
+
+    fn failed(self, client: &Client, payload: Payload) {
+        let fault = Fault::Panicked(payload);
+        client.pending().fail::<U>(self.0, fault);
     }
 }
 

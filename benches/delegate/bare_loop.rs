@@ -1,8 +1,8 @@
 //! The limit: slots driven by a bare loop, without futures, tasks, properties or closures.
 //!
 //! It is independent of the library's transport: four slots of 32 records a side, each record a
-//! place and an amount (16 bytes), each result eight bytes; published by a Release store of a
-//! sequence number, taken by an Acquire load. Both sides issue and serve.
+//! function and what to call it with (16 bytes), each result eight bytes; published by a Release
+//! store of a sequence number, taken by an Acquire load. Both sides issue and serve.
 
 use std::cell::UnsafeCell;
 use std::hint::black_box;
@@ -12,6 +12,30 @@ use crate::machine::{Clock, Machine, on_both};
 
 const SLOTS: usize = 4;
 const RECORDS: usize = 32;
+
+/// What to run, on which counter, and with what.
+#[derive(Clone, Copy)]
+struct Record {
+    run: fn(&mut u64, u64) -> u64,
+    place: u32,
+    amount: u32,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self {
+            run: add,
+            place: 0,
+            amount: 0,
+        }
+    }
+}
+
+fn add(counter: &mut u64, amount: u64) -> u64 {
+    let before = *counter;
+    *counter = before.wrapping_add(amount);
+    before
+}
 
 #[repr(C, align(128))]
 struct Slot<R> {
@@ -32,7 +56,7 @@ impl<R: Copy + Default> Slot<R> {
 }
 
 struct Link {
-    requests: [Slot<(u64, u64)>; SLOTS],
+    requests: [Slot<Record>; SLOTS],
     results: [Slot<u64>; SLOTS],
 }
 
@@ -75,10 +99,9 @@ fn drive(issue: &Link, serve: &Link, clock: &Clock, finished: &AtomicU64) -> u64
             let records = unsafe { &*slot.records.get() };
             // SAFETY: and that the results of this slot's last batch were harvested.
             let results = unsafe { &mut *answer.records.get() };
-            for ((place, amount), result) in records.iter().zip(results) {
-                let counter = &mut counters[*place as usize % 8];
-                *result = *counter;
-                *counter = counter.wrapping_add(*amount);
+            for (record, result) in records.iter().zip(results) {
+                let counter = &mut counters[record.place as usize % 8];
+                *result = (record.run)(counter, u64::from(record.amount));
             }
             served += 1;
             answer.sequence.store(served, Ordering::Release);
@@ -87,7 +110,12 @@ fn drive(issue: &Link, serve: &Link, clock: &Clock, finished: &AtomicU64) -> u64
             let slot = &issue.requests[published as usize % SLOTS];
             // SAFETY: the results of this slot's last batch were harvested.
             for (place, record) in unsafe { &mut *slot.records.get() }.iter_mut().enumerate() {
-                *record = black_box((place as u64, amount));
+                // Each is made, as by somebody who asks.
+                *record = Record {
+                    run: black_box(add),
+                    place: place as u32,
+                    amount,
+                };
             }
             published += 1;
             slot.sequence.store(published, Ordering::Release);

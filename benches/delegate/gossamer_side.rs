@@ -36,7 +36,7 @@ async fn apply_until(counter: Trust<u64>, clock: Rc<Clock>) -> u64 {
     let mut done = 0;
     while !clock.is_over() {
         for _ in 0..256 {
-            counter.apply(|counter| add(counter)).await;
+            counter.apply(|n| fetch_add(n, 1)).await;
         }
         done += 256;
     }
@@ -57,7 +57,10 @@ pub(crate) fn apply_then(machine: &Machine, depth: usize, millis: u64) -> f64 {
                     while under_way.get() < depth {
                         under_way.set(under_way.get() + 1);
                         let under_way = Rc::clone(&under_way);
-                        counter.apply_then(|counter| add(counter), move |_| under_way.set(under_way.get() - 1));
+                        counter.apply_then(
+                            |n| fetch_add(n, 1),
+                            move |_| under_way.set(under_way.get() - 1),
+                        );
                         done += 1;
                     }
                     gossamer::yield_now().await;
@@ -81,7 +84,7 @@ pub(crate) fn local(machine: &Machine, millis: u64) -> f64 {
         let mut done = 0;
         while !clock.is_over() {
             for _ in 0..4096 {
-                counter.apply(|counter| add(counter)).await;
+                counter.apply(|n| fetch_add(n, 1)).await;
             }
             done += 4096;
         }
@@ -99,9 +102,9 @@ fn runtime(machine: &Machine) -> Runtime {
 }
 
 #[inline(always)]
-fn add(counter: &mut u64) -> u64 {
+fn fetch_add(counter: &mut u64, amount: u64) -> u64 {
     let before = *counter;
-    *counter = before.wrapping_add(1);
+    *counter = before.wrapping_add(amount);
     before
 }
 

@@ -15,60 +15,97 @@ pub(crate) enum Kind {
     Rate,
 }
 
-#[derive(Debug, Serialize)]
-struct Row {
+#[derive(Serialize)]
+struct Row<'a> {
     name: String,
     kind: Kind,
-    /// Operations a second, sorted.
+    /// Operations a second, by round.
     rates: Vec<f64>,
+    #[serde(skip)]
+    measure: Box<dyn Fn(u64) -> f64 + 'a>,
 }
 
-#[derive(Debug, Serialize)]
-pub(crate) struct Report {
+#[derive(Serialize)]
+pub(crate) struct Report<'a> {
     machine: Machine,
-    runs: usize,
+    rounds: usize,
     run_millis: u64,
-    rows: Vec<Row>,
+    rows: Vec<Row<'a>>,
     #[serde(skip)]
     only: Option<String>,
 }
 
-impl Report {
+impl<'a> Report<'a> {
     pub(crate) fn new(
         machine: Machine,
-        runs: usize,
+        rounds: usize,
         run_millis: u64,
         only: Option<String>,
     ) -> Self {
-        println!("median of {runs} runs of {run_millis} ms (lowest .. highest)\n");
         Self {
             machine,
-            runs,
+            rounds,
             run_millis,
             rows: Vec::new(),
             only,
         }
     }
 
-    /// Measures a row, after one run that does not count, and prints it.
-    pub(crate) fn row(&mut self, name: &str, kind: Kind, measure: impl Fn(u64) -> f64) {
-        if self
-            .only
-            .as_ref()
-            .is_some_and(|only| !name.contains(only.as_str()))
-        {
-            return;
+    /// Adds a row, unless others only are asked for; `measure` runs for so many milliseconds and
+    /// returns operations a second.
+    pub(crate) fn row(&mut self, name: &str, kind: Kind, measure: impl Fn(u64) -> f64 + 'a) {
+        if self.only.as_ref().is_none_or(|only| name.contains(only)) {
+            self.rows.push(Row {
+                name: name.to_owned(),
+                kind,
+                rates: Vec::new(),
+                measure: Box::new(measure),
+            });
         }
-        measure(self.run_millis / 4);
-        let mut rates: Vec<f64> = (0..self.runs).map(|_| measure(self.run_millis)).collect();
-        rates.sort_by(f64::total_cmp);
-        let row = Row {
-            name: name.to_owned(),
-            kind,
-            rates,
-        };
-        let [low, median, high] = [row.rates[0], row.median(), row.rates[row.rates.len() - 1]];
-        match kind {
+    }
+
+    /// Measures all rows, round after round, after one that does not count.
+    pub(crate) fn measure(&mut self) {
+        for row in &self.rows {
+            (row.measure)(self.run_millis / 4);
+        }
+        for _ in 0..self.rounds {
+            for row in &mut self.rows {
+                row.rates.push((row.measure)(self.run_millis));
+            }
+        }
+    }
+
+    /// Prints the rows, and what they are compared by.
+    pub(crate) fn print(&self) {
+        let (rounds, millis) = (self.rounds, self.run_millis);
+        println!("median of {rounds} runs of {millis} ms (lowest .. highest)\n");
+        self.rows.iter().for_each(Row::print);
+        println!();
+        for (name, of, to) in RATIOS {
+            if let (Some(of), Some(to)) = (self.find(of), self.find(to)) {
+                let ratios = of.rates.iter().zip(&to.rates).map(|(of, to)| of / to);
+                let [low, median, high] = range(ratios.collect());
+                println!("{name:<62} {median:>7.2}   ({low:.2} .. {high:.2})");
+            }
+        }
+    }
+
+    pub(crate) fn write_json(&self, path: &Path) -> std::io::Result<()> {
+        let text = serde_json::to_string_pretty(self).map_err(std::io::Error::other)?;
+        std::fs::write(path, text)
+    }
+
+    fn find(&self, name: &str) -> Option<&Row<'a>> {
+        self.rows.iter().find(|row| row.name == name)
+    }
+}
+
+impl Row<'_> {
+    fn print(&self) {
+        let name = &self.name;
+        let [low, median, high] = range(self.rates.clone());
+        match self.kind {
             Kind::RoundTrip => println!(
                 "{name:<46} {:>8.1} ns      ({:.1} .. {:.1})",
                 1e9 / median,
@@ -83,41 +120,21 @@ impl Report {
                 high / 1e6
             ),
         }
-        self.rows.push(row);
-    }
-
-    /// Prints what the figures are compared by.
-    pub(crate) fn ratios(&self) {
-        println!();
-        for (name, of, to) in RATIOS {
-            let (Some(of), Some(to)) = (self.median(of), self.median(to)) else {
-                continue;
-            };
-            println!("{name:<62} {:>7.2}", of / to);
-        }
-    }
-
-    pub(crate) fn write_json(&self, path: &Path) -> std::io::Result<()> {
-        let text = serde_json::to_string_pretty(self).map_err(std::io::Error::other)?;
-        std::fs::write(path, text)
-    }
-
-    fn median(&self, name: &str) -> Option<f64> {
-        self.rows
-            .iter()
-            .find(|row| row.name == name)
-            .map(Row::median)
     }
 }
 
-impl Row {
-    fn median(&self) -> f64 {
-        self.rates[self.rates.len() / 2]
-    }
+/// The lowest, the median and the highest.
+fn range(mut values: Vec<f64>) -> [f64; 3] {
+    values.sort_by(f64::total_cmp);
+    [
+        values[0],
+        values[values.len() / 2],
+        values[values.len() - 1],
+    ]
 }
 
 /// What is said, of which row, to which row.
-const RATIOS: [(&str, &str, &str); 13] = [
+const RATIOS: [(&str, &str, &str); 14] = [
     (
         "round trip of apply, in ping-pongs",
         "cache-line ping-pong",
@@ -136,6 +153,11 @@ const RATIOS: [(&str, &str, &str); 13] = [
     (
         "apply, 256 tasks, to the bare loop",
         "apply, both sides, 256 tasks",
+        "bare slot loop, both sides",
+    ),
+    (
+        "apply_then, 64 under way, to the bare loop",
+        "apply_then, both sides, 64 under way",
         "bare slot loop, both sides",
     ),
     (

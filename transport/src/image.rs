@@ -88,19 +88,28 @@ impl Image {
     #[inline(always)]
     pub(crate) fn push_request(&mut self, call: &'static Call, key: Key) -> &mut [Word] {
         let word = call.to_word();
-        let index = if self.last.0 == word {
-            self.last.1
+        if self.last.0 == word {
+            self.push_word(key.to_header(self.last.1));
         } else {
-            self.call_index(word)
-        };
-        self.offset -= 1;
-        self.words[self.offset].write(key.to_header(index));
-        if index == UNLISTED {
-            self.offset -= 1;
-            self.words[self.offset].write(word);
+            self.push_other(word, key);
         }
         self.count += 1;
         self.reserve(call.capture_words as usize)
+    }
+
+    /// Appends the header of a record whose call is another than the last.
+    fn push_other(&mut self, word: u64, key: Key) {
+        let index = self.call_index(word);
+        self.push_word(key.to_header(index));
+        if index == UNLISTED {
+            self.push_word(word);
+        }
+    }
+
+    #[inline(always)]
+    fn push_word(&mut self, word: u64) {
+        self.offset -= 1;
+        self.words[self.offset].write(word);
     }
 
     /// Appends a result of `words` words and returns the place for it.

@@ -47,12 +47,12 @@ impl Spool {
     /// Appends `count` words and returns their place.
     #[inline(always)]
     pub fn push(&mut self, count: usize) -> &mut [Word] {
-        if self.words.len() - self.tail < count {
+        if self.words[self.tail..].len() < count {
             self.make_room(count);
         }
-        let start = self.tail;
+        let place = &mut self.words[self.tail..][..count];
         self.tail += count;
-        &mut self.words[start..self.tail]
+        place
     }
 
     /// All it holds.
