@@ -50,29 +50,32 @@ pub(crate) fn apply_then(machine: &Machine, depth: usize, millis: u64) -> f64 {
         let counter = runtime.trustee(1 - worker).entrust(0_u64);
         runtime.spawn_on(worker, move || async move {
             let clock = Clock::start(millis);
-            let under_way = Rc::new(Cell::new(0));
             let mut done = 0;
             while !clock.is_over() {
                 for _ in 0..64 {
-                    while under_way.get() < depth {
-                        under_way.set(under_way.get() + 1);
-                        let under_way = Rc::clone(&under_way);
+                    while UNDER_WAY.get() < depth {
+                        UNDER_WAY.set(UNDER_WAY.get() + 1);
                         counter.apply_then(
                             |n| fetch_add(n, 1),
-                            move |_| under_way.set(under_way.get() - 1),
+                            |_| UNDER_WAY.set(UNDER_WAY.get() - 1),
                         );
                         done += 1;
                     }
                     gossamer::yield_now().await;
                 }
             }
-            while under_way.get() > 0 {
+            while UNDER_WAY.get() > 0 {
                 gossamer::yield_now().await;
             }
             done as f64 / clock.elapsed()
         })
     });
     total(running.collect())
+}
+
+thread_local! {
+    /// Requests of this worker whose results have not come back.
+    static UNDER_WAY: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Requests a second by `apply().await` on the worker that owns the property.

@@ -47,12 +47,12 @@ impl Spool {
     /// Appends `count` words and returns their place.
     #[inline(always)]
     pub fn push(&mut self, count: usize) -> &mut [Word] {
-        if self.words[self.tail..].len() < count {
-            self.make_room(count);
+        let (start, end) = (self.tail, self.tail + count);
+        if end > self.words.len() {
+            return self.push_with_room(count);
         }
-        let place = &mut self.words[self.tail..][..count];
-        self.tail += count;
-        place
+        self.tail = end;
+        &mut self.words[start..end]
     }
 
     /// All it holds.
@@ -83,6 +83,11 @@ impl Spool {
     }
 
     #[cold]
+    fn push_with_room(&mut self, count: usize) -> &mut [Word] {
+        self.make_room(count);
+        self.push(count)
+    }
+
     fn make_room(&mut self, count: usize) {
         let live = self.len();
         if live + count > self.words.len() / 2 {
