@@ -112,6 +112,8 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
         if let Progress::Issued { issuer, entry } = self.progress {
             self.progress = Progress::Finished;
             Self::abandon_issued(target, issuer, entry);
+        } else if let Some(mailbox) = self.mailbox.take() {
+            Self::abandon_mailed(target, mailbox);
         }
     }
 
@@ -213,6 +215,19 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
             }
         }
         receiver
+    }
+
+    /// The result may be there: its drop is foreign code, and not the caller's.
+    #[cold]
+    fn abandon_mailed(target: &impl Target, mailbox: Mailbox<U>) {
+        contain(
+            || drop(mailbox),
+            |panic| {
+                if let Some(shared) = target.shared() {
+                    shared.report_panic(target.address().1, panic);
+                }
+            },
+        );
     }
 
     #[cold]

@@ -47,6 +47,12 @@ fn of_a_result_that_nobody_takes() {
     drop(foreign);
     key.open();
     assert_eq!(reports.recv().unwrap(), (1, "foreign".into()));
+    // If it has come, it goes with its future; which is not the fault of whoever drops that.
+    let mut arrived = far.apply(|_| Bomb("arrived"));
+    assert!(poll_now(&mut arrived).is_pending());
+    block_on(far.apply(|_| ()));
+    drop(arrived);
+    assert_eq!(reports.recv().unwrap(), (1, "arrived".into()));
     all_is_well(&runtime);
     drop(runtime);
     assert_eq!(reports.recv().unwrap(), (0, "forgotten".into()));
