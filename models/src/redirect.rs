@@ -204,7 +204,7 @@ fn harvest(client: &Client, link: &mut ClientLink<Memory>) -> bool {
     let words = 1 + completion.data_words as usize;
     let result = responses.step(words, completion.result_words as usize);
     // SAFETY: the one note and the one result of the batch.
-    unsafe { (completion.run)(client, note.wrapping_add(1), Ok(result)) };
+    unsafe { (completion.done)(client, note.wrapping_add(1), result) };
     // SAFETY: the completion has moved the result out.
     unsafe { link.release() };
     true
