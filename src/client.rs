@@ -15,14 +15,16 @@
 //! | the data and the result of a request | the completion of that request, which moves them out, once | the same; the result only if the request is not among the exceptions |
 //! | its list of exceptions | `complete_with_exceptions`, which takes it, once | the same |
 //!
-//! A batch that `harvest` or `harvest_lane` has taken is run through `complete` once and then
+//! A batch that `harvest` has taken is run through `complete` once and then
 //! released, by `harvest_lane`. `Lane::issue` gives each request its note; the link keeps notes
 //! and results in the order of the requests.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::task::Waker;
 
+use gossamer_executor::wake_now;
 use gossamer_transport::{Key, Responses};
 
 use crate::contain::dispose;
@@ -48,6 +50,8 @@ pub(crate) struct Client {
     awaited: LaneSet,
     pending: PendingTable,
     pub(crate) hold: InlineHold,
+    /// Whether the results at hand are those of this worker's own trustee.
+    harvests_own: Cell<bool>,
     is_closed: Cell<bool>,
 }
 
@@ -87,6 +91,7 @@ impl Client {
             awaited: LaneSet::new(workers),
             pending: PendingTable::default(),
             hold: InlineHold::default(),
+            harvests_own: Cell::new(false),
             is_closed: Cell::new(false),
         }
     }
@@ -196,8 +201,22 @@ impl Client {
         sees_work
     }
 
+    /// Wakes who awaits a result that is harvested.
+    ///
+    /// A task is polled at once, unless the result is this worker's own. Then it waits until all
+    /// of them are harvested: its next request can run in place only when none is under way.
+    #[inline(always)]
+    pub(crate) fn wake(&self, waker: Waker) {
+        if self.harvests_own.get() {
+            waker.wake();
+        } else {
+            wake_now(waker);
+        }
+    }
+
     /// Acts on the results of a batch. One a turn: then this side's own trustee serves.
     fn harvest_lane(&self, to: u32, lane: &RefCell<Lane>, responses: Responses) {
+        self.harvests_own.set(to == self.index);
         self.complete(to, lane, responses);
         let mut lane = lane.borrow_mut();
         // SAFETY: rows 1 to 3 of the table: `complete` ran every completion of the batch, each
@@ -205,7 +224,7 @@ impl Client {
         // any; nothing of the batch is read any more.
         unsafe { lane.link.release() };
         if lane.link.has_unpublished() {
-            self.dirty.insert(to); // there was no slot for it
+            self.dirty.insert(to); // there was no slot for it, or a panic has come between
         }
         if lane.link.in_flight() == 0 {
             self.awaited.remove(to);

@@ -23,7 +23,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use futures::channel::oneshot;
 use futures::future::{BoxFuture, FusedFuture};
 use gossamer_executor::charge;
 use gossamer_transport::Key;
@@ -31,6 +30,7 @@ use gossamer_transport::Key;
 use crate::contain::contain;
 use crate::erase::{self, OnProperty, Work};
 use crate::error::{ApplyError, Fault, Outcome};
+use crate::mail::{Mail, mail};
 use crate::pending::Awaited;
 use crate::shared::{Message, RuntimeId, Shared};
 use crate::trust::Trust;
@@ -58,7 +58,7 @@ pub(crate) struct Request<U, W> {
 }
 
 /// Boxed without its type, so that the drop of a delegation without one is little code.
-type Mailbox<U> = BoxFuture<'static, Result<Outcome<U>, oneshot::Canceled>>;
+type Mailbox<U> = BoxFuture<'static, Option<Outcome<U>>>;
 
 /// How far a request is that has no work any more.
 #[derive(Clone, Copy)]
@@ -112,8 +112,6 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
         if let Progress::Issued { issuer, entry } = self.progress {
             self.progress = Progress::Finished;
             Self::abandon_issued(target, issuer, entry);
-        } else if let Some(mailbox) = self.mailbox.take() {
-            Self::abandon_mailed(target, mailbox);
         }
     }
 
@@ -178,32 +176,29 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
     /// The poll of a thread that no table can wake: from here on the outcome comes by a channel.
     #[cold]
     fn poll_elsewhere(&mut self, target: &impl Target, cx: &mut Context<'_>) -> Poll<Outcome<U>> {
-        let mut receiver = match self.mailbox.take() {
-            Some(receiver) => receiver,
+        let mut mailbox = match self.mailbox.take() {
+            Some(mailbox) => mailbox,
             None => Box::pin(self.mail(target)),
         };
-        let Poll::Ready(received) = receiver.as_mut().poll(cx) else {
-            self.mailbox = Some(receiver);
+        let Poll::Ready(received) = mailbox.as_mut().poll(cx) else {
+            self.mailbox = Some(mailbox);
             return Poll::Pending;
         };
         self.progress = Progress::Finished;
-        // A sender that is dropped unused belonged to a message that no worker handled.
+        // Nobody sends if the message was one that no worker handled.
         let outcome = received.unwrap_or(Err(Fault::Closed));
         Poll::Ready(outcome)
     }
 
-    fn mail(&mut self, target: &impl Target) -> oneshot::Receiver<Outcome<U>> {
-        let (sender, receiver) = oneshot::channel();
+    fn mail(&mut self, target: &impl Target) -> Mail<Outcome<U>> {
+        let (sender, mail) = mail(target);
         match (
             self.work.take(),
             replace(&mut self.progress, Progress::Mailed),
         ) {
-            (Some(work), _) => post_foreign(target, work, move |outcome| {
-                // If nobody waits any more, the result is dropped where it was made.
-                drop(sender.send(outcome));
-            }),
+            (Some(work), _) => post_foreign(target, work, move |outcome| sender.send(outcome)),
             (None, Progress::Issued { issuer, entry }) => settle(target, issuer, move |worker| {
-                let redirect = move |outcome| drop(sender.send(outcome));
+                let redirect = move |outcome| sender.send(outcome);
                 worker
                     .client
                     .pending()
@@ -214,20 +209,7 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
                 panic!("a delegation was polled after it had finished");
             }
         }
-        receiver
-    }
-
-    /// The result may be there: its drop is foreign code, and not the caller's.
-    #[cold]
-    fn abandon_mailed(target: &impl Target, mailbox: Mailbox<U>) {
-        contain(
-            || drop(mailbox),
-            |panic| {
-                if let Some(shared) = target.shared() {
-                    shared.report_panic(target.address().1, panic);
-                }
-            },
-        );
+        mail
     }
 
     #[cold]

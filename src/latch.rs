@@ -19,9 +19,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use futures::FutureExt;
-use futures::channel::oneshot;
 
 use crate::error::{ApplyError, Fault, Outcome};
+use crate::mail::mail;
 use crate::shared::{RuntimeId, Shared};
 use crate::trust::Trust;
 use crate::trustee_handle::Trustee;
@@ -192,20 +192,20 @@ impl<T: 'static> LatchTrust<T> {
         F: FnOnce(&mut T) -> U + Send + 'static,
         U: Send + 'static,
     {
-        let (sender, receiver) = oneshot::channel();
+        let (sender, mail) = mail(&self.0);
         self.0.post(move |latched| {
             let latch = latched.latch();
             if let Some(hold) = latch.try_lock() {
-                drop(sender.send(hold.apply(f)));
+                sender.send(hold.apply(f));
                 return;
             }
             let turn = latch.queue();
             drop(gossamer_executor::spawn(async move {
                 let hold = turn.await;
-                drop(sender.send(hold.apply(f)));
+                sender.send(hold.apply(f));
             }));
         });
-        receiver.await.unwrap_or(Err(Fault::Closed))
+        mail.await.unwrap_or(Err(Fault::Closed))
     }
 
     async fn outcome_of_launch<F, U>(&self, f: F) -> Outcome<U>
@@ -213,7 +213,7 @@ impl<T: 'static> LatchTrust<T> {
         F: AsyncFnOnce(&mut T) -> U + Send + 'static,
         U: Send + 'static,
     {
-        let (sender, receiver) = oneshot::channel();
+        let (sender, mail) = mail(&self.0);
         let trust = self.clone();
         self.0.post(move |latched| {
             let latch = latched.latch();
@@ -223,11 +223,11 @@ impl<T: 'static> LatchTrust<T> {
                 let launch = async { f(hold.value()).await };
                 let launched = AssertUnwindSafe(launch).catch_unwind().await;
                 drop(hold);
-                drop(sender.send(launched.map_err(Fault::Panicked)));
+                sender.send(launched.map_err(Fault::Panicked));
                 drop(trust);
             }));
         });
-        receiver.await.unwrap_or(Err(Fault::Closed))
+        mail.await.unwrap_or(Err(Fault::Closed))
     }
 }
 

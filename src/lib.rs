@@ -14,6 +14,7 @@ mod issued;
 mod lane;
 mod lane_set;
 mod latch;
+mod mail;
 mod metrics;
 mod note;
 mod obituary;

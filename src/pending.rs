@@ -33,7 +33,6 @@ use crate::client::Client;
 use crate::contain::contain;
 use crate::erase::{Complete, ResultWords};
 use crate::error::{Fault, Outcome, Payload};
-use gossamer_executor::wake_now;
 use gossamer_transport::{RESULT_WORDS_MAX, Word};
 
 /// Hands a result on to whoever awaits it elsewhere.
@@ -141,7 +140,7 @@ impl PendingTable {
     }
 
     #[inline(always)]
-    fn complete<U: 'static>(&self, index: u32, result: ResultWords<U>) {
+    fn complete<U: 'static>(&self, client: &Client, index: u32, result: ResultWords<U>) {
         let mut entries = self.entries.borrow_mut();
         let entry = &mut entries.table[index as usize];
         let State::Waiting(_) = entry.state else {
@@ -153,11 +152,11 @@ impl PendingTable {
             unreachable!("matched above")
         };
         drop(entries);
-        wake_now(waker);
+        client.wake(waker);
     }
 
     #[cold]
-    fn fail<U: 'static>(&self, index: u32, fault: Fault) {
+    fn fail<U: 'static>(&self, client: &Client, index: u32, fault: Fault) {
         let mut entries = self.entries.borrow_mut();
         let entry = &mut entries.table[index as usize];
         let State::Waiting(_) = entry.state else {
@@ -168,7 +167,7 @@ impl PendingTable {
             unreachable!("matched above")
         };
         drop(entries);
-        waker.wake();
+        client.wake(waker);
     }
 
     /// Nobody waits for the outcome here.
@@ -302,12 +301,12 @@ pub(crate) struct Awaited(pub(crate) u32);
 impl<U: 'static> Complete<U> for Awaited {
     #[inline(always)]
     fn done(self, client: &Client, result: ResultWords<U>) {
-        client.pending().complete(self.0, result);
+        client.pending().complete(client, self.0, result);
     }
 
     fn failed(self, client: &Client, payload: Payload) {
         let fault = Fault::Panicked(payload);
-        client.pending().fail::<U>(self.0, fault);
+        client.pending().fail::<U>(client, self.0, fault);
     }
 }
 

@@ -11,7 +11,6 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use futures::channel::oneshot;
 use gossamer_executor::charge;
 use gossamer_transport::Key;
 
@@ -19,6 +18,7 @@ use crate::client::{Posted, Then};
 use crate::counts::Release;
 use crate::delegation::{Delegation, Target, TrustRef, TryDelegation, post_foreign};
 use crate::erase::OnProperty;
+use crate::mail::mail;
 use crate::obituary::{Heir, Obituary};
 use crate::property::{Header, Property};
 use crate::shared::{RuntimeId, Shared};
@@ -282,22 +282,24 @@ impl<T: 'static> Trust<T> {
         }
         // From here on no trust exists, and a weak one holds the memory.
         let weak = self.downgrade();
-        let (sender, receiver) = oneshot::channel();
+        let (sender, mail) = mail(&self);
         let heir: Heir = Box::new(|header| {
             // SAFETY: the heir runs on the trustee after the last request; the header is this
             // property's.
             let value = unsafe { Property::<T>::take_value(header) };
-            // If nobody waits any more, the value is dropped here, on its trustee.
-            drop(value.map(|value| sender.send(value)));
+            if let Some(value) = value {
+                // If nobody waits any more, it is dropped here, on its trustee.
+                sender.send(value);
+            }
         });
         // SAFETY: `claim` counted the trusts down to none; `self` is forgotten below.
         let obituary = unsafe { Obituary::new(self.property.cast(), Some(heir)) };
         std::mem::forget(self);
         obituary.announce();
-        match receiver.await {
-            Ok(value) => Ok(value),
+        match mail.await {
+            Some(value) => Ok(value),
             // SAFETY: `claim` counted the trusts down to none, and the value was not taken.
-            Err(oneshot::Canceled) => Err(unsafe { weak.revive() }),
+            None => Err(unsafe { weak.revive() }),
         }
     }
 

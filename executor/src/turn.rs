@@ -176,9 +176,12 @@ impl Executor {
         true
     }
 
-    /// Polls the task at `task` past the queue, between the polls of other tasks.
+    /// Polls the task at `task` past the queue, unless a task is being polled.
     #[inline(always)]
     pub(crate) fn poll_now(&self, task: u32) {
+        if self.tasks.is_polling() {
+            return self.tasks.wake(task);
+        }
         budget::begin(self.config.budget);
         let polled = self.tasks.poll_now(task);
         budget::end();

@@ -282,3 +282,36 @@ fn who_spins_never_parks_and_who_parks_is_counted() {
     let (parks, unparks) = rounds(Idle::Park);
     assert!(parks > 0 && unparks > 0, "{parks} parks, {unparks} unparks");
 }
+
+/// Tasks whose budgets are used up queue requests to their own worker, which keeps those of the
+/// others from running in place: for that turn, not for ever.
+#[test]
+fn local_requests_run_in_place_again() {
+    let runtime = runtime(1);
+    let near = runtime.trustee(0).entrust(0);
+    runtime.block_on(async {
+        let tasks: Vec<_> = (0..3)
+            .map(|_| {
+                let near = near.clone();
+                gossamer::spawn(async move {
+                    for _ in 0..10_000 {
+                        near.apply(|n| *n += 1).await;
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.expect("no panic");
+        }
+    });
+    let WorkerMetrics {
+        requests_inline,
+        requests_sent,
+        ..
+    } = runtime.metrics()[0];
+    assert_eq!(requests_inline + requests_sent, 30_000);
+    assert!(
+        requests_inline > 10 * requests_sent,
+        "{requests_inline} in place"
+    );
+}

@@ -59,6 +59,46 @@ fn of_a_result_that_nobody_takes() {
 }
 
 #[test]
+fn of_a_value_that_has_come_and_is_not_taken() {
+    let (runtime, reports) = reporting_runtime(2);
+    let latched = runtime.trustee(1).entrust_latched(0);
+    let bomb = runtime.trustee(1).entrust(Bomb("inherited"));
+    runtime.block_on(async {
+        let mut applied = Box::pin(latched.apply(|_| Bomb("applied")));
+        let mut launched = Box::pin(latched.launch(async |_| Bomb("launched")));
+        let mut inherited = Box::pin(bomb.into_inner());
+        assert!(poll_now(&mut applied).is_pending());
+        assert!(poll_now(&mut launched).is_pending());
+        assert!(poll_now(&mut inherited).is_pending());
+        latched.launch(async |_| ()).await;
+        latched.trustee().entrust_with(|| ()).await;
+        some_turns().await;
+        drop(applied);
+        drop(launched);
+        drop(inherited);
+    });
+    let mut told: Vec<_> = (0..3).map(|_| reports.recv().unwrap().1).collect();
+    told.sort();
+    assert_eq!(told, ["applied", "inherited", "launched"]);
+    all_is_well(&runtime);
+}
+
+#[test]
+fn of_what_a_launch_returns_to_nobody() {
+    let (runtime, reports) = reporting_runtime(2);
+    let latched = runtime.trustee(1).entrust_latched(0);
+    runtime.block_on(async {
+        let key = hold(latched.trustee()).await;
+        let mut launched = Box::pin(latched.launch(async |_| Bomb("launched")));
+        assert!(poll_now(&mut launched).is_pending());
+        drop(launched);
+        key.open();
+    });
+    assert_eq!(reports.recv().unwrap(), (1, "launched".into()));
+    all_is_well(&runtime);
+}
+
+#[test]
 fn of_a_result_whose_future_has_moved_off() {
     let (runtime, reports) = reporting_runtime(2);
     let far = runtime.trustee(1).entrust(0);

@@ -10,7 +10,7 @@
 //!
 //! | words | written by | read by |
 //! |---|---|---|
-//! | the first `calls` of the trailer, in an image of requests | `call_index`, before it counts them in `calls` | `call_index`, until `clear`; the trustee's link end, from the slot |
+//! | the first `calls` of the trailer, in an image of requests | `call_index`, before it counts them in `calls` | `call_index`, until a `clear` sets `calls` to none; the trustee's link end, from the slot |
 //! | the first of the trailer, in an image of results with exceptions | `attach_exceptions`: the address of a box, which passes to the batch | the client's link end, from the slot, once |
 //! | the others | headers by `push_request`, the rest by whoever was given the place | nobody here |
 
@@ -65,7 +65,7 @@ impl Image {
         self.count
     }
 
-    /// Forgets everything it holds.
+    /// Forgets the records or results that it holds.
     #[inline(always)]
     pub(crate) fn clear(&mut self) {
         self.offset = BODY_WORDS;
