@@ -10,14 +10,14 @@
 //!
 //! | words | written by | read by |
 //! |---|---|---|
-//! | the first `calls` of the trailer, in an image of requests | `call_index`, before it counts them in `calls` | `call_index`, until a `clear` sets `calls` to none; the trustee's link end, from the slot |
+//! | the first `calls` of the trailer, in an image of requests | `call_index`, before it counts them in `calls` | `call_index`, until `clear`; the trustee's link end, from the slot |
 //! | the first of the trailer, in an image of results with exceptions | `attach_exceptions`: the address of a box, which passes to the batch | the client's link end, from the slot, once |
 //! | the others | headers by `push_request`, the rest by whoever was given the place | nobody here |
 
 use std::mem::MaybeUninit;
 
 use crate::call::{Call, Key, Word};
-use crate::slot::{BODY_WORDS, CALLS, WORDS_UNSEALED};
+use crate::slot::{BODY_WORDS, WORDS_UNSEALED};
 
 /// What became of requests that have no plain result, by their place in the batch.
 pub type Exceptions = Vec<(u16, Box<dyn std::any::Any + Send>)>;
@@ -65,17 +65,14 @@ impl Image {
         self.count
     }
 
-    /// Forgets the records or results that it holds.
+    /// Forgets everything it holds.
     #[inline(always)]
     pub(crate) fn clear(&mut self) {
         self.offset = BODY_WORDS;
         self.count = 0;
+        self.calls = 0;
+        self.last = (0, 0);
         self.has_exceptions = false;
-        // The next batch may well have the same calls; if there is room for others, they stay.
-        if self.calls == CALLS {
-            self.calls = 0;
-            self.last = (0, 0);
-        }
     }
 
     /// Whether a record of `call` fits for certain.
