@@ -48,15 +48,14 @@ impl Driver {
         replies: Sender<Reply>,
     ) -> Self {
         actor.enter();
-        let driver = Self {
+        Self {
             actor,
             program,
             commands,
-            turns_left: 0,
+            // From its first poll on it keeps its worker: so that is when it first replies.
+            turns_left: 1,
             replies,
-        };
-        driver.reply(false);
-        driver
+        }
     }
 
     fn reply(&self, waits: bool) {
