@@ -6,7 +6,7 @@ use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
-use crate::machine::{Clock, Machine, pin};
+use crate::harness::machine::{Clock, Machine, pin};
 
 struct Add(oneshot::Sender<u64>);
 

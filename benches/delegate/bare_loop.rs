@@ -8,7 +8,7 @@ use std::cell::UnsafeCell;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::machine::{Clock, Machine, on_both};
+use crate::harness::machine::{Clock, Machine, on_both};
 
 const SLOTS: usize = 4;
 const RECORDS: usize = 32;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use gossamer::{Builder, Idle, JoinHandle, Runtime, Trust};
 
-use crate::machine::{Clock, Machine};
+use crate::harness::machine::{Clock, Machine};
 
 /// Which workers delegate.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::machine::{Clock, Machine, on_both, pin};
+use crate::harness::machine::{Clock, Machine, on_both, pin};
 
 /// Lock, add, unlock, by one thread.
 pub(crate) fn std_uncontended(millis: u64) -> f64 {

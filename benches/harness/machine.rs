@@ -1,7 +1,6 @@
-//! The machine: which cores are used, and what a cache line costs between them.
+//! The machine: which cores are used, and two threads on them.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -39,10 +38,7 @@ impl Machine {
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { model, cores, pair } = self;
-        write!(
-            f,
-            "{model}, {cores} cores; pinned to {pair:?}; idle: spin; payload: 8 bytes"
-        )
+        write!(f, "{model}, {cores} cores; pinned to {pair:?}")
     }
 }
 
@@ -79,6 +75,7 @@ pub(crate) fn on_both(
 }
 
 /// Says when a run is over.
+#[derive(Clone, Copy)]
 pub(crate) struct Clock {
     start: Instant,
     length: Duration,
@@ -100,35 +97,4 @@ impl Clock {
     pub(crate) fn elapsed(&self) -> f64 {
         self.start.elapsed().as_secs_f64()
     }
-}
-
-/// Round trips a second of one cache line between the two cores.
-pub(crate) fn ping_pong(machine: &Machine, millis: u64) -> f64 {
-    #[repr(align(128))]
-    struct Line(AtomicU64);
-    let line = Line(AtomicU64::new(0));
-    let stop = u64::MAX;
-    on_both(machine, millis, |side, clock| {
-        let mut round = 0;
-        if side == 0 {
-            while round % 1024 != 0 || !clock.is_over() {
-                line.0.store(2 * round + 1, Ordering::Release);
-                while line.0.load(Ordering::Acquire) == 2 * round + 1 {}
-                round += 1;
-            }
-            line.0.store(stop, Ordering::Release);
-            return round;
-        }
-        let mut seen = 0;
-        loop {
-            let value = line.0.load(Ordering::Acquire);
-            if value == stop {
-                return 0;
-            }
-            if value != seen {
-                seen = value + 1;
-                line.0.store(seen, Ordering::Release);
-            }
-        }
-    })
 }
