@@ -48,8 +48,10 @@ fn of_a_result_that_nobody_takes() {
     key.open();
     assert_eq!(reports.recv().unwrap(), (1, "foreign".into()));
     // If it has come, it goes with its future; which is not the fault of whoever drops that.
+    let key = block_on(hold(runtime.trustee(1)));
     let mut arrived = far.apply(|_| Bomb("arrived"));
     assert!(poll_now(&mut arrived).is_pending());
+    key.open();
     block_on(far.apply(|_| ()));
     drop(arrived);
     assert_eq!(reports.recv().unwrap(), (1, "arrived".into()));
@@ -64,12 +66,14 @@ fn of_a_value_that_has_come_and_is_not_taken() {
     let latched = runtime.trustee(1).entrust_latched(0);
     let bomb = runtime.trustee(1).entrust(Bomb("inherited"));
     runtime.block_on(async {
+        let key = hold(latched.trustee()).await;
         let mut applied = Box::pin(latched.apply(|_| Bomb("applied")));
         let mut launched = Box::pin(latched.launch(async |_| Bomb("launched")));
         let mut inherited = Box::pin(bomb.into_inner());
         assert!(poll_now(&mut applied).is_pending());
         assert!(poll_now(&mut launched).is_pending());
         assert!(poll_now(&mut inherited).is_pending());
+        key.open();
         latched.launch(async |_| ()).await;
         latched.trustee().entrust_with(|| ()).await;
         some_turns().await;
