@@ -4,6 +4,7 @@
 //! table, a key and some words. It knows nothing of threads either; see [`ClientLink`] and
 //! [`TrusteeLink`] for the protocol and [`Fabric`] for what moves its slot images.
 
+mod batch;
 mod call;
 mod fabric;
 mod image;
@@ -13,9 +14,10 @@ mod slot;
 mod spool;
 mod sync;
 
+pub use batch::{Record, Requests, Responses};
 pub use call::{CAPTURE_WORDS_MAX, Call, Key, RESULT_WORDS_MAX, Word};
 pub use fabric::{Fabric, memory};
 pub use image::{Exceptions, Image};
-pub use link::{ClientLink, Place, Record, Requests, Responses, TrusteeLink};
+pub use link::{ClientLink, Place, TrusteeLink};
 pub use slot::SLOT_BYTES;
 pub use spool::Spool;

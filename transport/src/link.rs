@@ -24,15 +24,15 @@
 //!
 //! Rows 1 and 3 are the writers of slot.rs, rows 2 and 4 its readers. Each end exists once and
 //! moves on by `&mut self` only, so what one end does is done in order. What the words of a
-//! request slot mean is settled by `Image::push_request`, which wrote them.
+//! request slot mean is settled by `Image::push_request`, which wrote them; the readers are in batch.rs.
 
 use std::collections::VecDeque;
-use std::marker::PhantomData;
 use std::sync::Arc;
 
+use crate::batch::{Requests, Responses};
 use crate::call::{Call, Key, Word};
 use crate::fabric::Fabric;
-use crate::image::{Exceptions, Image, UNLISTED};
+use crate::image::Image;
 use crate::ring::Ring;
 use crate::slot::BODY_WORDS;
 use crate::spool::Spool;
@@ -155,13 +155,8 @@ impl<F: Fabric> ClientLink<F> {
         let slot = self.responses.slot(index);
         let seal = slot.take(self.oldest)?;
         slot.prefetch(seal);
-        Some(Responses {
-            words: slot.words(),
-            offset: BODY_WORDS,
-            count: seal.count,
-            has_exceptions: seal.has_exceptions,
-            note: self.in_flight[index].words().as_ptr(),
-        })
+        let notes = self.in_flight[index].words();
+        Some(Responses::new(slot.words(), seal, notes))
     }
 
     /// Whether the results of the oldest batch in flight have arrived.
@@ -275,70 +270,6 @@ impl<F: Fabric> ClientLink<F> {
     }
 }
 
-/// The results of one batch, in the order of its requests, and the notes beside them.
-#[derive(Debug)]
-pub struct Responses {
-    words: *const Word,
-    offset: usize,
-    count: u16,
-    has_exceptions: bool,
-    note: *const Word,
-}
-
-impl Responses {
-    /// How many requests the batch had.
-    #[inline(always)]
-    pub fn count(&self) -> u16 {
-        self.count
-    }
-
-    /// The note of the next request.
-    #[inline(always)]
-    pub fn note(&self) -> *const Word {
-        self.note
-    }
-
-    /// Steps over the next request, whose note and result have so many words, and returns the
-    /// address of its result, which is written only if it is not among the exceptions.
-    ///
-    /// # Panics
-    /// If the batch has no such result.
-    #[inline(always)]
-    pub fn step(&mut self, note_words: usize, result_words: usize) -> *const Word {
-        self.note = self.note.wrapping_add(note_words);
-        self.offset = self
-            .offset
-            .checked_sub(result_words)
-            .expect("results are as admitted");
-        self.words.wrapping_add(self.offset)
-    }
-
-    /// Whether requests of this batch have no plain result.
-    #[inline(always)]
-    pub fn has_exceptions(&self) -> bool {
-        self.has_exceptions
-    }
-
-    /// The requests of this batch that have no plain result, if it has such.
-    ///
-    /// # Safety
-    /// Called at most once for a batch, before it is released.
-    #[cold]
-    pub unsafe fn exceptions(&self) -> Exceptions {
-        if !self.has_exceptions {
-            return Exceptions::new();
-        }
-        // SAFETY: the first word of the trailer is within the slot.
-        let word = unsafe { self.words.add(BODY_WORDS) };
-        // SAFETY: row 5 of the table: the seal says that it was written, and it is not released.
-        let list = unsafe { word.cast::<u64>().read() };
-        let list = std::ptr::with_exposed_provenance_mut::<Exceptions>(list as usize);
-        // SAFETY: row 5 of the table: made by `Image::attach_exceptions` from a box, and taken back
-        // once.
-        *unsafe { Box::from_raw(list) }
-    }
-}
-
 /// The trustee's end.
 #[derive(Debug)]
 pub struct TrusteeLink<F> {
@@ -365,13 +296,8 @@ impl<F: Fabric> TrusteeLink<F> {
         let slot = self.requests.slot(self.requests.index_of(self.next));
         let seal = slot.take(self.next)?;
         slot.prefetch(seal);
-        let words = slot.words();
-        Some(Requests {
-            words,
-            offset: BODY_WORDS,
-            left: seal.count,
-            link: PhantomData,
-        })
+        // SAFETY: row 2 of the table: the batch was sealed, and no batch is empty.
+        Some(unsafe { Requests::new(slot.words(), seal) })
     }
 
     /// Whether a batch waits to be served.
@@ -405,70 +331,6 @@ impl<F: Fabric> TrusteeLink<F> {
     #[inline(always)]
     pub fn served(&self) -> u64 {
         self.served
-    }
-}
-
-/// The records of one batch, in the order in which they were issued.
-#[derive(Debug)]
-pub struct Requests<'a> {
-    words: *const Word,
-    offset: usize,
-    left: u16,
-    link: PhantomData<&'a mut ()>,
-}
-
-/// One request as it lies in its slot.
-#[derive(Clone, Copy, Debug)]
-pub struct Record {
-    /// What to run.
-    pub call: &'static Call,
-    /// On which property.
-    pub key: Key,
-    /// The captures; whoever takes the record consumes them.
-    pub captures: *const Word,
-}
-
-impl Requests<'_> {
-    /// How many records are left.
-    #[inline(always)]
-    pub fn left(&self) -> u16 {
-        self.left
-    }
-
-    /// Takes the next record.
-    #[inline(always)]
-    pub fn take_record(&mut self) -> Option<Record> {
-        self.left = self.left.checked_sub(1)?;
-        let (key, index) = Key::from_header(self.pop());
-        let word = if index == UNLISTED {
-            self.pop()
-        } else {
-            self.word(BODY_WORDS + index as usize)
-        };
-        // SAFETY: row 2 of the table: the client wrote it as the address of an entry, by
-        // `Call::to_word`.
-        let call = unsafe { Call::from_word(word) };
-        self.offset -= call.capture_words as usize;
-        Some(Record {
-            call,
-            key,
-            captures: self.words.wrapping_add(self.offset),
-        })
-    }
-
-    #[inline(always)]
-    fn pop(&mut self) -> u64 {
-        self.offset -= 1;
-        self.word(self.offset)
-    }
-
-    #[inline(always)]
-    fn word(&self, index: usize) -> u64 {
-        // SAFETY: row 2 of the table: the client filled the slot as this cursor reads it, so
-        // `index` lies within it.
-        let word = unsafe { self.words.add(index) };
-        // SAFETY: row 2 of the table: written before the seal that `take` saw.
-        unsafe { word.cast::<u64>().read() }
     }
 }
 
