@@ -51,7 +51,7 @@ impl Requests<'_> {
     /// Row 1 of the table, for a batch of one record at least; nobody else has a cursor of it.
     #[inline(always)]
     pub(crate) unsafe fn new(words: *const Word, seal: Seal) -> Self {
-        // SAFETY: by the contract; the first record's call is the first that is listed.
+        // SAFETY: by the contract; a batch of requests lists one call at least.
         let call = unsafe { listed(words, 0) };
         Self {
             words,
@@ -76,7 +76,13 @@ impl Requests<'_> {
         let call = if index == self.last.0 {
             self.last.1
         } else {
-            self.other_call(index)
+            // SAFETY: row 1 of the table: the header at `offset` has this index.
+            let (call, offset) = unsafe { other_call(self.words, self.offset, index) };
+            self.offset = offset;
+            if index != UNLISTED {
+                self.last = (index, call);
+            }
+            call
         };
         self.offset -= call.capture_words as usize;
         Some(Record {
@@ -86,26 +92,31 @@ impl Requests<'_> {
         })
     }
 
-    /// The call of a record that is not as the last. Out of line, so that it stays a branch.
-    #[inline(never)]
-    fn other_call(&mut self, index: u8) -> &'static Call {
-        if index == UNLISTED {
-            let word = self.pop();
-            // SAFETY: row 1 of the table: below such a header, the client wrote `Call::to_word`.
-            return unsafe { Call::from_word(word) };
-        }
-        // SAFETY: row 1 of the table: the client listed what its headers name.
-        let call = unsafe { listed(self.words, index) };
-        self.last = (index, call);
-        call
-    }
-
     #[inline(always)]
     fn pop(&mut self) -> u64 {
         self.offset -= 1;
         // SAFETY: row 1 of the table: the client filled the slot as this cursor reads it.
         unsafe { word(self.words, self.offset) }
     }
+}
+
+/// The call of the record whose header at `offset` has `index`, and the offset of the last word
+/// that names it.
+///
+/// Out of line, so that it stays a branch, and all by value, so that the cursor is in registers.
+///
+/// # Safety
+/// Row 1 of the table, for a batch that has such a record.
+#[inline(never)]
+unsafe fn other_call(words: *const Word, offset: usize, index: u8) -> (&'static Call, usize) {
+    if index != UNLISTED {
+        // SAFETY: by the contract; the client listed what its headers name.
+        return (unsafe { listed(words, index) }, offset);
+    }
+    // SAFETY: by the contract; below such a header is the call's own word.
+    let word = unsafe { word(words, offset - 1) };
+    // SAFETY: the client wrote it as the address of an entry, by `Call::to_word`.
+    (unsafe { Call::from_word(word) }, offset - 1)
 }
 
 /// The call that the trailer of a slot lists at `index`.

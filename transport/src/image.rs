@@ -10,7 +10,7 @@
 //!
 //! | words | written by | read by |
 //! |---|---|---|
-//! | the first `calls` of the trailer, in an image of requests | `call_index`, before it counts them in `calls` | `call_index`, until `clear`; the trustee's link end, from the slot |
+//! | the first `calls` of the trailer, in an image of requests | `call_index`, before it counts them in `calls` | `call_index`, until `clear` sets `calls` back; the trustee's link end, from the slot |
 //! | the first of the trailer, in an image of results with exceptions | `attach_exceptions`: the address of a box, which passes to the batch | the client's link end, from the slot, once |
 //! | the others | headers by `push_request`, the rest by whoever was given the place | nobody here |
 
@@ -65,14 +65,17 @@ impl Image {
         self.count
     }
 
-    /// Forgets everything it holds.
+    /// Forgets everything it holds, but for the call that it lists if that is the only one: the
+    /// next batch mostly begins with it.
     #[inline(always)]
     pub(crate) fn clear(&mut self) {
         self.offset = BODY_WORDS;
         self.count = 0;
-        self.calls = 0;
-        self.last = (0, 0);
         self.has_exceptions = false;
+        if self.calls > 1 {
+            self.calls = 0;
+            self.last = (0, 0);
+        }
     }
 
     /// Whether a record of `call` fits for certain.
