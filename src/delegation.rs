@@ -97,10 +97,11 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
             if self.work.is_none() {
                 return self.poll_issued(worker, target, cx);
             }
-            // A task whose budget is used up issues it, and so waits for a turn: after the first poll
-            // it is to run, whatever becomes of the future.
-            if !worker.may_run_inline(to) || !charge() {
+            if !worker.may_run_inline(to) {
                 return self.issue(worker, to, target.key(), cx);
+            }
+            if !charge() {
+                return self.run_ahead(worker, target, cx);
             }
             Poll::Ready(self.run_inline::<CATCH>(worker, target))
         })
@@ -137,6 +138,25 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
         }
         // SAFETY: the row of the table.
         Ok(unsafe { work.run(key) })
+    }
+
+    /// Runs it now, as it is to run after its first poll whatever becomes of the future, and has
+    /// the outcome in the task's next turn: its budget is used up.
+    #[cold]
+    fn run_ahead(
+        &mut self,
+        worker: &Worker,
+        target: &impl Target,
+        cx: &Context<'_>,
+    ) -> Poll<Outcome<U>> {
+        let outcome = self.run_inline::<true>(worker, target);
+        let entry = worker.client.pending().insert_settled(outcome);
+        self.progress = Progress::Issued {
+            issuer: worker.index(),
+            entry,
+        };
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     #[inline(always)]

@@ -9,7 +9,7 @@
 //! | words | written by | read by |
 //! |---|---|---|
 //! | captures | `put::<W>` when the request is issued | `take::<W>`, once, in `run` or `discard` of `call::<W, U>()` |
-//! | result | `put::<U>` in `run` | `take::<U>`, once, by the completion of the same request; or by whoever takes it out of a pending entry, if the completion has copied it there by `ResultWords::copy_to` |
+//! | result | `put::<U>` in `run` or `PendingTable::insert_settled` | `take::<U>`, once, by the completion of the same request; or by whoever takes it out of a pending entry, if it was copied there by `ResultWords::copy_to` |
 //! | data | `put::<D>` in the note when the request is issued | `take::<D>`, once, in `done` or `failed` of the completion of type `D` |
 //!
 //! The pairing of types holds because a request, its call and its completion are issued in one
@@ -175,10 +175,10 @@ impl<U> ResultWords<U> {
         place[..Self::WORDS].copy_from_slice(words);
     }
 
-    /// The result that [`copy_to`](Self::copy_to) put at `place`.
+    /// The result that [`copy_to`](Self::copy_to) or [`put`] has put at `place`.
     ///
     /// # Safety
-    /// That happened, for this `U`, and it is taken or dropped once.
+    /// That happened, for this `U`, and it is taken, dropped or copied once.
     #[inline(always)]
     pub(crate) unsafe fn at(place: &[Word]) -> Self {
         Self {

@@ -8,6 +8,8 @@
 //!    └─ redirect ─► Redirected ┴─ complete: handed on ───────► (free)
 //! ```
 //!
+//! What ran already, for a task that is to wait for its next turn, begins as `Done` or `Failed`.
+//!
 //! An entry is freed by its future's last act or by its completion, whichever comes later, so an
 //! index is never stale. An entry is 32 bytes, the result taking the place of the waker, and is
 //! written and emptied where it lies: moving it in and out of a slab cost 7 ns of a round trip.
@@ -31,7 +33,7 @@ use std::task::{Context, Poll, Waker};
 
 use crate::client::Client;
 use crate::contain::contain;
-use crate::erase::{Complete, ResultWords};
+use crate::erase::{Complete, ResultWords, put};
 use crate::error::{Fault, Outcome, Payload};
 use gossamer_transport::{RESULT_WORDS_MAX, Word};
 
@@ -87,6 +89,24 @@ impl PendingTable {
         let free = replace(&mut entry.state, State::Waiting(waker));
         debug_assert!(matches!(free, State::Free));
         std::mem::forget(free); // nothing to drop, which the compiler cannot know
+        index
+    }
+
+    /// Opens an entry for a future that is to ask for its outcome later.
+    #[cold]
+    pub(crate) fn insert_settled<U: 'static>(&self, outcome: Outcome<U>) -> u32 {
+        let state = match outcome {
+            Ok(result) => {
+                let mut words = [MaybeUninit::uninit(); RESULT_WORDS_MAX];
+                // SAFETY: no result takes more.
+                unsafe { put(words.as_mut_ptr(), result, RESULT_WORDS_MAX) };
+                // SAFETY: it was put there just now, and is copied away.
+                State::Done(self.store(&unsafe { ResultWords::<U>::at(&words) }))
+            }
+            Err(fault) => State::Failed(fault),
+        };
+        let index = self.insert::<U>(Waker::noop().clone());
+        self.entries.borrow_mut().table[index as usize].state = state;
         index
     }
 

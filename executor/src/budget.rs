@@ -105,6 +105,12 @@ pub(crate) fn begin(units: u32) {
     LEFT.set(u64::from(units));
 }
 
+/// What the poll that began with `units` has charged.
+#[inline(always)]
+pub(crate) fn charged(units: u32) -> u64 {
+    u64::from(units).saturating_sub(LEFT.get())
+}
+
 /// No task is being polled any more.
 #[inline(always)]
 pub(crate) fn end() {
@@ -129,6 +135,7 @@ mod tests {
         assert!(charge());
         assert!(!charge());
         assert!(!charge());
+        assert_eq!(charged(2), 2);
         begin(1);
         assert!(charge());
         end();

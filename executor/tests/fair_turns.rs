@@ -127,6 +127,19 @@ fn many_tasks_take_several_turns() {
 }
 
 #[test]
+fn tasks_that_charge_much_take_several_turns() {
+    let (_claim, executor) = executor();
+    let watches = Watches::default();
+    let budget = Config::default().budget as usize;
+    for _ in 0..10 {
+        executor.spawn(async move { assert!((0..budget).all(|_| charge())) });
+    }
+    executor.spawn(async { with_current(|executor| executor.expect("on a worker").stop()) });
+    executor.run(&watches);
+    assert!(watches.0.get() >= 10, "the resident had its turn between");
+}
+
+#[test]
 fn timer_beside_a_task_that_never_rests() {
     let (_claim, executor) = executor();
     executor.run_until(async {

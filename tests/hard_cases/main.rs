@@ -14,6 +14,7 @@ mod common;
 
 mod abandoned;
 mod blocking;
+mod budget;
 mod ecosystem;
 mod elsewhere;
 mod fairness;

@@ -4,7 +4,8 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use crate::harness::machine::{Clock, Machine, on_both, pin};
+use crate::harness::machine::{Machine, on_threads, pin};
+use crate::harness::meter::Clock;
 
 /// Lock, add, unlock, by one thread.
 pub(crate) fn std_uncontended(millis: u64) -> f64 {
@@ -17,7 +18,7 @@ pub(crate) fn std_uncontended(millis: u64) -> f64 {
 /// Lock, add, unlock, by two threads.
 pub(crate) fn std_contended(machine: &Machine, millis: u64) -> f64 {
     let counter = Mutex::new(0_u64);
-    on_both(machine, millis, |_, clock| lock_until(&counter, clock))
+    on_threads(machine, 2, millis, |_, clock| lock_until(&counter, clock)).rate
 }
 
 fn lock_until(counter: &Mutex<u64>, clock: &Clock) -> u64 {
@@ -33,7 +34,7 @@ fn lock_until(counter: &Mutex<u64>, clock: &Clock) -> u64 {
 
 /// Lock, add, unlock, by so many tasks a thread on tokio's runtime of two threads.
 pub(crate) fn tokio_contended(machine: &Machine, tasks: usize, millis: u64) -> f64 {
-    let (pair, next) = (machine.pair, AtomicUsize::new(0));
+    let (pair, next) = (machine.pair(), AtomicUsize::new(0));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .on_thread_start(move || pin(pair[next.fetch_add(1, Ordering::Relaxed) % 2]))

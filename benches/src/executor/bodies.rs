@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 
 use futures::poll;
 
-use crate::batons::{LocalBaton, RemoteBaton};
-use crate::executors::OneThread;
-use crate::harness::machine::{Clock, Machine, on_both, pin as pin_to};
+use super::batons::{LocalBaton, RemoteBaton};
+use super::executors::OneThread;
+use crate::harness::machine::{Machine, on_threads, pin as pin_to};
+use crate::harness::meter::Clock;
 
 /// Tasks that are under way at once.
 const TASKS: usize = 64;
@@ -94,7 +95,7 @@ pub(crate) fn remote_wakes<E: OneThread>(
     // Never freed: what tasks of two threads share for the length of a benchmark.
     let batons: &'static [RemoteBaton] = Box::leak(batons.into_boxed_slice());
     let is_over: &'static AtomicBool = Box::leak(Box::default());
-    on_both(machine, millis, |side, clock| {
+    let sample = on_threads(machine, 2, millis, |side, clock| {
         let clock = *clock;
         executor.run(move || async move {
             let tasks = batons.iter().map(|baton| {
@@ -117,7 +118,8 @@ pub(crate) fn remote_wakes<E: OneThread>(
             });
             sum(tasks.collect()).await
         })
-    })
+    });
+    sample.rate
 }
 
 /// Timers that are set, all at once, and dropped before they are due.
@@ -148,7 +150,7 @@ fn on_one<E: OneThread>(
     executor: E,
     body: impl AsyncFn(Rc<Clock>) -> u64 + Send + 'static,
 ) -> f64 {
-    let core = machine.pair[0];
+    let core = machine.cores[0];
     let thread = std::thread::spawn(move || {
         pin_to(core);
         executor.run(move || async move {

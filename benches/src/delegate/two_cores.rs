@@ -1,41 +1,27 @@
-//! Question: what does a delegated fetch-and-add cost, next to what the machine can do and to
-//! what else a program could do?
-//!
-//! `cargo bench --bench delegate -- [--quick] [--json FILE]`
-//!
-//! Everything runs pinned on the first two cores that the process may use, with the idle strategy
-//! `spin`, on a payload of eight bytes. All rows are measured in turn, round after round, as a
-//! machine may change its pace from one second to the next. A figure is the median of the rounds,
-//! printed with its range; a ratio is the median of the ratios within each round.
+//! One object and two cores: the cost of a request, next to its limits and its rivals.
 
-mod actor;
-mod bare_loop;
-mod gossamer_side;
-#[path = "../harness/mod.rs"]
-mod harness;
-mod locks;
-mod ping_pong;
-mod ratios;
-
-use clap::Parser;
-
-use crate::gossamer_side::Sides;
-use crate::harness::Options;
+use super::gossamer_side::{self, Sides};
+use super::ratios::RATIOS;
+use super::{actors, bare_loop, locks, ping_pong};
+use crate::harness::bench::{Bench, Effort};
 use crate::harness::machine::Machine;
 use crate::harness::report::Report;
-use crate::ratios::RATIOS;
 
 /// Tasks a worker that have a request under way.
 const DEPTHS: [usize; 3] = [1, 64, 256];
 
-fn main() {
-    let options = Options::parse();
-    let machine = Machine::detect();
-    println!("{machine}; idle: spin; payload: 8 bytes");
-    let mut report = Report::new(machine.clone(), &options);
+/// Measures it all.
+pub(crate) fn run(bench: &mut Bench) {
+    let machine = bench.machine.clone();
+    let mut report = Report::new(TITLE, &bench.options);
     limits_and_delegation(&mut report, &machine);
     rivals(&mut report, &machine);
-    report.run(&RATIOS, &options);
+    let (rounds, millis) = if bench.options.quick {
+        (5, 60)
+    } else {
+        (15, 150)
+    };
+    report.run(&RATIOS, bench, Effort { rounds, millis });
 }
 
 /// What is compared stands side by side.
@@ -78,10 +64,22 @@ fn rivals<'a>(report: &mut Report<'a>, machine: &'a Machine) {
     }
     for depth in DEPTHS {
         let name = format!("tokio actor (mpsc+oneshot), {depth} tasks");
-        report.row(&name, move |millis| actor::run(machine, depth, millis));
+        report.row(&name, move |millis| {
+            actors::tokio_pair(machine, depth, millis)
+        });
+    }
+    for depth in &DEPTHS[1..] {
+        let name = format!("async-channel actor, {depth} tasks");
+        report.row(&name, |millis| {
+            actors::async_channel_pair(machine, *depth, millis)
+        });
+        let name = format!("kameo actor, {depth} tasks");
+        report.row(&name, |millis| actors::kameo_pair(machine, *depth, millis));
     }
     report.row("apply, local", |millis| {
         gossamer_side::local(machine, millis)
     });
     report.row("std Mutex, uncontended", locks::std_uncontended);
 }
+
+const TITLE: &str = "one object, two cores, idle strategy spin, 8 bytes";

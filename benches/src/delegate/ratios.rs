@@ -3,7 +3,7 @@
 use crate::harness::report::Ratio;
 
 /// What is said, of which row, to which row.
-pub(crate) const RATIOS: [Ratio; 14] = [
+pub(crate) const RATIOS: [Ratio; 16] = [
     (
         "round trip of apply, in ping-pongs",
         "cache-line ping-pong",
@@ -68,6 +68,16 @@ pub(crate) const RATIOS: [Ratio; 14] = [
         "apply, both sides, 256 tasks, to the actor",
         "apply, both sides, 256 tasks",
         "tokio actor (mpsc+oneshot), 256 tasks",
+    ),
+    (
+        "apply, one side, 64 tasks, to the async-channel actor",
+        "apply, one side, 64 tasks",
+        "async-channel actor, 64 tasks",
+    ),
+    (
+        "apply, one side, 64 tasks, to the kameo actor",
+        "apply, one side, 64 tasks",
+        "kameo actor, 64 tasks",
     ),
     (
         "local apply to the uncontended std Mutex",

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::harness::machine::{Machine, on_both};
+use crate::harness::machine::{Machine, on_threads};
 
 /// Round trips a second of one cache line between the two cores.
 pub(crate) fn run(machine: &Machine, millis: u64) -> f64 {
@@ -10,7 +10,7 @@ pub(crate) fn run(machine: &Machine, millis: u64) -> f64 {
     struct Line(AtomicU64);
     let line = Line(AtomicU64::new(0));
     let stop = u64::MAX;
-    on_both(machine, millis, |side, clock| {
+    on_threads(machine, 2, millis, |side, clock| {
         let mut round = 0;
         if side == 0 {
             while round % 1024 != 0 || !clock.is_over() {
@@ -33,4 +33,5 @@ pub(crate) fn run(machine: &Machine, millis: u64) -> f64 {
             }
         }
     })
+    .rate
 }

@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use gossamer::{Builder, Idle, JoinHandle, Runtime, Trust};
 
-use crate::harness::machine::{Clock, Machine};
+use crate::harness::machine::Machine;
+use crate::harness::meter::Clock;
 
 /// Which workers delegate.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,7 +100,7 @@ pub(crate) fn local(machine: &Machine, millis: u64) -> f64 {
 fn runtime(machine: &Machine) -> Runtime {
     let builder = Builder::new()
         .workers(2)
-        .pin_to(machine.pair)
+        .pin_to(machine.pair())
         .idle(Idle::Spin);
     builder.build().expect("the cores are allowed")
 }

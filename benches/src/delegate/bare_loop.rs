@@ -8,7 +8,8 @@ use std::cell::UnsafeCell;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::harness::machine::{Clock, Machine, on_both};
+use crate::harness::machine::{Machine, on_threads};
+use crate::harness::meter::Clock;
 
 const SLOTS: usize = 4;
 const RECORDS: usize = 32;
@@ -67,9 +68,10 @@ pub(crate) fn run(machine: &Machine, millis: u64) -> f64 {
         results: Slot::ring(),
     });
     let finished = AtomicU64::new(0);
-    on_both(machine, millis, |side, clock| {
+    on_threads(machine, 2, millis, |side, clock| {
         drive(&links[side], &links[1 - side], clock, &finished)
     })
+    .rate
 }
 
 fn drive(issue: &Link, serve: &Link, clock: &Clock, finished: &AtomicU64) -> u64 {

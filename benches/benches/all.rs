@@ -1,0 +1,14 @@
+//! All benchmarks one after another, in one program that can be copied to another machine.
+//!
+//! `cargo bench --bench all --no-run` says where it is.
+
+use clap::Parser;
+use gossamer_benches::{AllOptions, delegate, executor, kv_inproc, latency};
+
+fn main() {
+    let options = AllOptions::parse();
+    delegate::run(&options.of("delegate"));
+    latency::run(&options.of("latency"));
+    executor::run(&options.of("executor"));
+    kv_inproc::run(&options.of("kv_inproc"));
+}
