@@ -55,7 +55,8 @@ struct TypeInfo {
     name: fn() -> &'static str,
 }
 
-#[repr(C)]
+/// On cache lines of its own: what lies beside it may be another trustee's, and be written as often.
+#[repr(C, align(64))]
 pub(crate) struct Property<T> {
     header: Header,
     value: UnsafeCell<MaybeUninit<T>>,

@@ -33,7 +33,12 @@ pub fn run(options: &Options) {
 
 fn closed_loop(machine: &Machine) -> Sweep<'_> {
     const TASKS: [usize; 2] = [1, 64];
-    let mut sweep = Sweep::new("closed loop", "tasks", TASKS, &QUANTILES);
+    let mut sweep = Sweep::new(
+        "closed loop: how long a request takes",
+        "tasks",
+        TASKS,
+        &QUANTILES,
+    );
     sweep.add(Kind::Ours, "apply", |point, millis| {
         Some(delegated::closed(machine, Idle::Spin, TASKS[point], millis))
     });
@@ -56,8 +61,13 @@ fn closed_loop(machine: &Machine) -> Sweep<'_> {
 
 fn open_loop(machine: &Machine) -> Sweep<'_> {
     const RATES: [f64; 7] = [1e4, 1e5, 3e5, 1e6, 3e6, 1e7, 2e7];
-    let points = RATES.map(|rate| format!("{} k", rate / 1e3));
-    let mut sweep = Sweep::new("open loop", "requests offered a second", points, &QUANTILES);
+    let points = ["10 k", "100 k", "300 k", "1 M", "3 M", "10 M", "20 M"];
+    let mut sweep = Sweep::new(
+        "open loop: how long from when it was due",
+        "requests offered a second",
+        points,
+        &QUANTILES,
+    );
     sweep.add(Kind::Ours, "apply_then", |point, millis| {
         delegated::open(machine, Idle::Spin, RATES[point], millis)
     });
