@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures::future::{BoxFuture, FusedFuture};
-use gossamer_executor::charge;
+use gossamer_executor::{charge, overdraw};
 use gossamer_transport::Key;
 
 use crate::contain::contain;
@@ -101,7 +101,7 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
                 return self.issue(worker, to, target.key(), cx);
             }
             if !charge() {
-                return self.run_ahead(worker, target, cx);
+                return self.poll_without_budget(worker, target, cx);
             }
             Poll::Ready(self.run_inline::<CATCH>(worker, target))
         })
@@ -140,15 +140,19 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
         Ok(unsafe { work.run(key) })
     }
 
-    /// Runs it now, as it is to run after its first poll whatever becomes of the future, and has
-    /// the outcome in the task's next turn: its budget is used up.
+    /// The first poll of a local request of a task that has no budget left. After it the request
+    /// is to run whatever becomes of the future, and the task is to wait for its next turn: so it
+    /// runs now, and has its outcome then. Only one in each poll may; others take a slot.
     #[cold]
-    fn run_ahead(
+    fn poll_without_budget(
         &mut self,
         worker: &Worker,
         target: &impl Target,
         cx: &Context<'_>,
     ) -> Poll<Outcome<U>> {
+        if !overdraw() {
+            return self.issue(worker, worker.index(), target.key(), cx);
+        }
         let outcome = self.run_inline::<true>(worker, target);
         let entry = worker.client.pending().insert_settled(outcome);
         self.progress = Progress::Issued {

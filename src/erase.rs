@@ -147,8 +147,8 @@ unsafe fn failed<U, C: Complete<U>>(client: &Client, data: *const Word, payload:
     unsafe { take::<C>(data, DATA_WORDS_MAX) }.failed(client, payload);
 }
 
-/// A result that still lies in its slot, or where [`copy_to`](Self::copy_to) has put it. To be
-/// taken or copied at once: leaking it leaks the result.
+/// A result that still lies in its slot, or where [`copy_to`](Self::copy_to) or [`put`] has put it.
+/// To be taken or copied at once: leaking it leaks the result.
 pub(crate) struct ResultWords<U> {
     words: *const Word,
     result: PhantomData<U>,

@@ -24,7 +24,7 @@
 //! | `Stored` | whoever takes the entry out of `Done` | holds a `U`, of the type that `drop_result` was made for |
 //! | the block behind a stored word, if a `U` takes more than `OWN_WORDS` | the same: the entry owns it | from `store` to `unstore`; before and after it is one of `blocks` or new |
 //!
-//! The type of an entry is fixed by `insert::<U>`; its index is known only to the completion and
+//! The type of an entry is fixed by `open::<U>`; its index is known only to the completion and
 //! the future that were issued with it, both for the same `U`.
 
 use std::cell::RefCell;
@@ -79,17 +79,7 @@ impl PendingTable {
     /// Opens an entry for a result of type `U`.
     #[inline(always)]
     pub(crate) fn insert<U: 'static>(&self, waker: Waker) -> u32 {
-        let mut entries = self.entries.borrow_mut();
-        let index = match entries.free.pop() {
-            Some(index) => index,
-            None => entries.grow(),
-        };
-        let entry = &mut entries.table[index as usize];
-        entry.drop_result = drop_result::<U>;
-        let free = replace(&mut entry.state, State::Waiting(waker));
-        debug_assert!(matches!(free, State::Free));
-        std::mem::forget(free); // nothing to drop, which the compiler cannot know
-        index
+        self.open::<U>(State::Waiting(waker))
     }
 
     /// Opens an entry for a future that is to ask for its outcome later.
@@ -105,8 +95,21 @@ impl PendingTable {
             }
             Err(fault) => State::Failed(fault),
         };
-        let index = self.insert::<U>(Waker::noop().clone());
-        self.entries.borrow_mut().table[index as usize].state = state;
+        self.open::<U>(state)
+    }
+
+    #[inline(always)]
+    fn open<U: 'static>(&self, state: State) -> u32 {
+        let mut entries = self.entries.borrow_mut();
+        let index = match entries.free.pop() {
+            Some(index) => index,
+            None => entries.grow(),
+        };
+        let entry = &mut entries.table[index as usize];
+        entry.drop_result = drop_result::<U>;
+        let free = replace(&mut entry.state, state);
+        debug_assert!(matches!(free, State::Free));
+        std::mem::forget(free); // nothing to drop, which the compiler cannot know
         index
     }
 

@@ -75,7 +75,8 @@ impl<T: 'static> Trust<T> {
     /// Runs `f` on the property and returns its result.
     ///
     /// Nothing happens before the first poll. Requests of one worker to one trustee run, and
-    /// complete, in the order in which they were issued; nothing is promised between trustees.
+    /// complete (their tasks are woken), in the order in which they were issued; nothing is
+    /// promised between trustees.
     ///
     /// ```
     /// # #[gossamer::main]

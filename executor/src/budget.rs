@@ -3,7 +3,7 @@
 //!
 //! Each poll of a task starts with [`Config::budget`](crate::Config::budget) units. An operation
 //! takes one by [`charge`] or [`poll_charge`]; at none left it says that it is not ready, though
-//! it is, and the task's turn ends. Outside of tasks, on other executors and in
+//! it is, and the task's turn ends. One unit may be owed ([`overdraw`]). Outside of tasks, on other executors and in
 //! [`unconstrained`] nothing is charged.
 
 use std::cell::Cell;
@@ -23,12 +23,25 @@ use pin_project_lite::pin_project;
 #[inline(always)]
 pub fn charge() -> bool {
     let left = LEFT.get();
-    if left == 0 {
+    if left <= OWED {
         return false;
     }
     // What has no limit is charged too: 2^64 units are not used up.
     LEFT.set(left - 1);
     true
+}
+
+/// Takes the unit that a poll may owe, at none left; `false` if it has been taken.
+///
+/// For an operation that cannot be put off, though its result can: once in each poll.
+///
+/// ```
+/// assert!(gossamer_executor::overdraw()); // outside of tasks
+/// ```
+pub fn overdraw() -> bool {
+    let left = LEFT.get();
+    LEFT.set(left.saturating_sub(1));
+    left > 0
 }
 
 /// [`charge`] for a future's `poll`: with nothing left it wakes the task, which so goes to the end
@@ -102,24 +115,24 @@ impl Drop for Restored {
 /// Gives the poll that begins `units`.
 #[inline(always)]
 pub(crate) fn begin(units: u32) {
-    LEFT.set(u64::from(units));
+    LEFT.set(u64::from(units) + OWED);
 }
 
-/// What the poll that began with `units` has charged.
+/// The poll that began with `units` has ended, and no task is being polled any more; returns what
+/// it has charged.
 #[inline(always)]
-pub(crate) fn charged(units: u32) -> u64 {
-    u64::from(units).saturating_sub(LEFT.get())
+pub(crate) fn end(units: u32) -> u64 {
+    let left = LEFT.replace(UNLIMITED);
+    (u64::from(units) + OWED).saturating_sub(left)
 }
 
-/// No task is being polled any more.
-#[inline(always)]
-pub(crate) fn end() {
-    LEFT.set(UNLIMITED);
-}
+/// What a poll may owe.
+const OWED: u64 = 1;
 
 const UNLIMITED: u64 = u64::MAX;
 
 thread_local! {
+    /// What is left, and what may be owed.
     static LEFT: Cell<u64> = const { Cell::new(UNLIMITED) };
 }
 
@@ -135,11 +148,25 @@ mod tests {
         assert!(charge());
         assert!(!charge());
         assert!(!charge());
-        assert_eq!(charged(2), 2);
+        assert_eq!(end(2), 2);
+        assert!(charge(), "nothing is charged outside of polls");
         begin(1);
         assert!(charge());
-        end();
+        assert!(!charge());
+    }
+
+    #[test]
+    fn one_unit_may_be_owed() {
+        begin(1);
         assert!(charge());
+        assert!(overdraw());
+        assert!(!overdraw());
+        assert!(!charge());
+        assert_eq!(end(1), 2);
+        begin(1);
+        assert!(charge(), "no poll pays for the one before");
+        end(1);
+        assert!(overdraw());
     }
 
     #[test]
@@ -149,7 +176,7 @@ mod tests {
         assert_eq!(charged, Some(true));
         assert!(charge());
         assert!(!charge());
-        end();
+        end(0);
     }
 
     #[test]
@@ -159,6 +186,6 @@ mod tests {
         let poll = std::panic::AssertUnwindSafe(|| panics.now_or_never());
         assert!(std::panic::catch_unwind(poll).is_err());
         assert!(!charge());
-        end();
+        end(0);
     }
 }

@@ -46,6 +46,8 @@ pub struct Executor {
     /// Messages that were taken from the inbox and not handled yet.
     pub(crate) backlog: RefCell<Batch<Message>>,
     pub(crate) is_stopping: Cell<bool>,
+    /// What the tasks of this turn have charged to their budgets.
+    pub(crate) charged: Cell<u64>,
     pub(crate) tally: Tally,
     pub(crate) remote: &'static Remote,
     place: u32,
@@ -203,6 +205,7 @@ impl Executor {
             timers: Timers::default(),
             backlog: RefCell::new(Batch::empty()),
             is_stopping: Cell::new(false),
+            charged: Cell::new(0),
             tally: Tally::default(),
             remote,
             place: remote.place(),

@@ -4,7 +4,7 @@
 //!
 //! Cost: a timer that is taken back leaves its place in the queue, and is passed over; so setting
 //! one and taking it back, what timeouts do, is a push and no search. The queue is swept when
-//! most of it is such.
+//! most of it is such: on the average a few steps for each that was taken back, all in the last.
 
 use std::cell::RefCell;
 use std::cmp::Reverse;

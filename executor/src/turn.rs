@@ -119,6 +119,7 @@ impl Executor {
     /// One turn; `true` if anything was done in it.
     #[inline(always)]
     fn turn(&self, residents: &impl Resident) -> bool {
+        self.charged.set(0);
         let mut progressed = self.handle_messages();
         progressed |= residents.poll(self);
         progressed |= self.run_tasks();
@@ -166,28 +167,34 @@ impl Executor {
         if queued == 0 {
             return false;
         }
-        let (mut polled, mut charged) = (0, 0);
-        while polled < queued && charged < UNITS_PER_TURN {
+        let mut polled = 0;
+        // One at least, whatever the residents' tasks have charged.
+        loop {
             budget::begin(self.config.budget);
             self.tasks.poll_next();
             polled += 1;
-            charged += budget::charged(self.config.budget);
+            let charged = self.charged.get() + budget::end(self.config.budget);
+            self.charged.set(charged);
+            if polled == queued || charged >= UNITS_PER_TURN {
+                break;
+            }
         }
         self.tasks.end_round();
-        budget::end();
         self.tally.polls.set(self.tally.polls.get() + polled as u64);
         true
     }
 
-    /// Polls the task at `task` past the queue, unless a task is being polled.
+    /// Polls the task at `task` past the queue, unless a task is being polled, or those of this
+    /// turn have charged enough.
     #[inline(always)]
     pub(crate) fn poll_now(&self, task: u32) {
-        if self.tasks.is_polling() {
+        if self.tasks.is_polling() || self.charged.get() >= UNITS_PER_TURN {
             return self.tasks.wake(task);
         }
         budget::begin(self.config.budget);
         let polled = self.tasks.poll_now(task);
-        budget::end();
+        let charged = budget::end(self.config.budget);
+        self.charged.set(self.charged.get() + charged);
         self.tally
             .polls
             .set(self.tally.polls.get() + u64::from(polled));

@@ -130,3 +130,61 @@ fn of_another_executor_it_is_a_plain_wake() {
     wake_now(receiver.recv().expect("it is polled"));
     thread.join().expect("woken");
 }
+
+/// Wakes all who have left a waker here, and counts how many were polled by that.
+#[derive(Default)]
+struct WakesAll {
+    wakers: Rc<RefCell<Vec<Waker>>>,
+    polled: Rc<Cell<usize>>,
+    polled_at_once: Cell<usize>,
+}
+
+impl Resident for WakesAll {
+    fn poll(&self, _: &Executor) -> bool {
+        let wakers = self.wakers.take();
+        let (before, woke) = (self.polled.get(), !wakers.is_empty());
+        wakers.into_iter().for_each(wake_now);
+        self.polled_at_once
+            .set(self.polled_at_once.get().max(self.polled.get() - before));
+        woke
+    }
+
+    fn flush(&self) -> bool {
+        false
+    }
+
+    fn sees_work(&self) -> bool {
+        !self.wakers.borrow().is_empty()
+    }
+}
+
+#[test]
+fn tasks_that_charge_much_take_the_queue() {
+    const TASKS: usize = 20;
+    let claim = Claim::new().expect("there is a place");
+    let executor = Executor::new(claim.remote(), Config::default());
+    let resident = WakesAll::default();
+    for _ in 0..TASKS {
+        let (wakers, polled) = (Rc::clone(&resident.wakers), Rc::clone(&resident.polled));
+        executor.spawn(async move {
+            let mut is_woken = false;
+            poll_fn(|context| {
+                if std::mem::replace(&mut is_woken, true) {
+                    return Poll::Ready(());
+                }
+                wakers.borrow_mut().push(context.waker().clone());
+                Poll::Pending
+            })
+            .await;
+            while charge() {}
+            polled.set(polled.get() + 1);
+            if polled.get() == TASKS {
+                stop();
+            }
+        });
+    }
+    executor.run(&resident);
+    assert_eq!(resident.polled.get(), TASKS);
+    let at_once = resident.polled_at_once.get();
+    assert!((1..=2).contains(&at_once), "{at_once} were polled at once");
+}

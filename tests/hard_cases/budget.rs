@@ -1,10 +1,14 @@
 //! Local requests of a task whose budget is used up.
 //!
 //! Such a request could run in place, but its task is to let others go on. It runs at its first
-//! poll all the same, as every request does that was polled; its outcome comes in a later turn,
-//! and the requests of other tasks still run in place.
+//! poll all the same, as after that it is to run whatever happens; its task has the outcome in its
+//! next turn, and the requests of other tasks still run in place. One in each poll may: what else
+//! is polled without a budget takes a slot, as a request to another worker does.
 
 use futures::executor::block_on;
+use futures::future::join_all;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use gossamer::{ApplyError, Builder, Runtime, Trust};
 
 use crate::common::{Drops, poll_now, raise};
@@ -42,7 +46,54 @@ fn runs_at_once_and_answers_in_a_later_turn() {
 }
 
 #[test]
-fn no_request_takes_a_slot() {
+fn others_of_the_same_poll_take_slots() {
+    let runtime = runtime();
+    runtime.block_on(async {
+        let near = exhausted(0).await;
+        let drops = Drops::default();
+        let mut requests: Vec<_> = (0..3)
+            .map(|_| {
+                let ran = drops.witness();
+                near.apply(move |n| {
+                    drop(ran);
+                    *n += 1;
+                    *n
+                })
+            })
+            .collect();
+        for request in &mut requests {
+            assert!(poll_now(request).is_pending());
+        }
+        assert_eq!(drops.count(), 1);
+        assert_eq!(join_all(requests).await, [1, 2, 3]);
+    });
+    assert_eq!(runtime.metrics()[0].requests_sent, 2);
+}
+
+/// The set polls who has woken itself once more in the same turn; it is not to find ready requests
+/// for ever, as what waits for another worker is published after the turn.
+#[test]
+fn set_of_near_requests_beside_far_ones() {
+    let runtime = runtime();
+    let far = runtime.trustee(1).entrust(());
+    runtime.block_on(async {
+        let near = gossamer::local_trustee().entrust(());
+        let mut set = FuturesUnordered::new();
+        (0..2).for_each(|_| set.push(far.apply(|()| ()).map(|()| true).boxed()));
+        set.push(near.apply(|()| ()).map(|()| false).boxed());
+        let mut far_left = 2;
+        while far_left > 0 {
+            if set.next().await.expect("there are more") {
+                far_left -= 1;
+            } else {
+                set.push(near.apply(|()| ()).map(|()| false).boxed());
+            }
+        }
+    });
+}
+
+#[test]
+fn no_request_of_one_after_another_takes_a_slot() {
     let runtime = runtime();
     runtime.block_on(async {
         let near = gossamer::local_trustee().entrust(0);
@@ -109,6 +160,7 @@ fn panic_reaches_who_awaits_it() {
         assert!(poll_now(&mut request).is_pending());
         let outcome: Result<(), _> = request.await;
         assert!(matches!(outcome, Err(ApplyError::Panicked(_))));
+        let near = exhausted(()).await;
         let mut request = near.apply(|()| raise("in another"));
         assert!(poll_now(&mut request).is_pending(), "not out of this poll");
         let again = std::panic::AssertUnwindSafe(|| poll_now(&mut request));

@@ -48,10 +48,11 @@ impl Requests<'_> {
     /// The records that lie at `words`, as `seal` says.
     ///
     /// # Safety
-    /// Row 1 of the table, for a batch of one record at least; nobody else has a cursor of it.
+    /// Row 1 of the table, for a batch of one record at least.
     #[inline(always)]
     pub(crate) unsafe fn new(words: *const Word, seal: Seal) -> Self {
-        // SAFETY: by the contract; a batch of requests lists one call at least.
+        // SAFETY: by the contract; the first record listed its call, as there was room for it, or
+        // found one listed: `Image::clear` keeps none or one.
         let call = unsafe { listed(words, 0) };
         Self {
             words,
@@ -155,8 +156,11 @@ pub struct Responses {
 
 impl Responses {
     /// The results that lie at `words`, as `seal` says, and the notes of their requests.
+    ///
+    /// # Safety
+    /// Rows 2 and 3 of the table, until the batch is released.
     #[inline(always)]
-    pub(crate) fn new(words: *const Word, seal: Seal, notes: &[Word]) -> Self {
+    pub(crate) unsafe fn new(words: *const Word, seal: Seal, notes: &[Word]) -> Self {
         Self {
             words,
             offset: BODY_WORDS,

@@ -156,7 +156,8 @@ impl<F: Fabric> ClientLink<F> {
         let seal = slot.take(self.oldest)?;
         slot.prefetch(seal);
         let notes = self.in_flight[index].words();
-        Some(Responses::new(slot.words(), seal, notes))
+        // SAFETY: row 4 of the table: the batch was sealed.
+        Some(unsafe { Responses::new(slot.words(), seal, notes) })
     }
 
     /// Whether the results of the oldest batch in flight have arrived.
