@@ -53,6 +53,12 @@ impl Load {
         Self { section, ..self }
     }
 
+    /// Does what is not to be measured.
+    pub(crate) fn prepare(&self) {
+        let (Choice::Any(picks) | Choice::Own(picks)) = &self.choice;
+        picks.prepare();
+    }
+
     /// Says for a client of a thread which object is the next.
     pub(crate) fn places(&self, thread: usize, client: usize) -> Places<'_> {
         let seed = thread * 1009 + client;

@@ -25,5 +25,4 @@ pub fn run(options: &Options) {
     let mut bench = Bench::start("delegate", settings, options);
     two_cores::run(&mut bench);
     sweeps::run(&mut bench);
-    bench.finish();
 }

@@ -68,15 +68,19 @@ pub(crate) fn local_wakes<E: OneThread>(machine: &Machine, executor: E, millis: 
                 let clock = Rc::clone(&clock);
                 counted::<E>(async move {
                     let mut done = 0;
-                    while !is_over.get() {
-                        for _ in 0..STRIDE {
-                            baton.receive(side).await;
-                            baton.hand_over(side);
+                    loop {
+                        baton.receive(side).await;
+                        // Read with the baton in hand: who goes hands it over to who is left.
+                        let last = is_over.get();
+                        done += 1;
+                        if done % STRIDE == 0 && clock.is_over() {
+                            is_over.set(true);
                         }
-                        done += STRIDE;
-                        is_over.set(is_over.get() || clock.is_over());
+                        baton.hand_over(side);
+                        if last {
+                            return done;
+                        }
                     }
-                    done
                 })
             })
         });

@@ -31,7 +31,9 @@ pub fn run(options: &Options) {
     );
     sweep.add(Kind::Ours, "gossamer, park", |part, millis| {
         // What does not sleep is as above.
-        (part == REMOTE_WAKE).then(|| run_part(part, &machine, Gossamer(Idle::Park), millis))
+        (REMOTE_WAKE..=REMOTE_WAKES)
+            .contains(&part)
+            .then(|| run_part(part, &machine, Gossamer(Idle::Park), millis))
     });
     add(
         &mut sweep,
@@ -42,7 +44,6 @@ pub fn run(options: &Options) {
     );
     add(&mut sweep, &machine, Kind::Messages, "tokio", Tokio);
     sweep.run(&mut bench, Effort { rounds, millis });
-    bench.finish();
 }
 
 fn add<'a, E: OneThread>(
@@ -63,7 +64,7 @@ fn run_part<E: OneThread>(part: usize, machine: &Machine, executor: E, millis: u
         1 => bodies::yields(machine, executor, millis),
         2 => bodies::local_wakes(machine, executor, millis),
         REMOTE_WAKE => bodies::remote_wakes(machine, executor, 1, millis),
-        4 => bodies::remote_wakes(machine, executor, 64, millis),
+        REMOTE_WAKES => bodies::remote_wakes(machine, executor, 64, millis),
         _ => bodies::timers(machine, executor, millis),
     };
     vec![rate / 1e6]
@@ -79,9 +80,11 @@ const PARTS: [&str; 6] = [
 ];
 
 const REMOTE_WAKE: usize = 3;
+const REMOTE_WAKES: usize = 4;
 
 const METRICS: [Metric; 1] = [Metric {
     name: "million operations a second",
     is_drawn: true,
     is_cost: false,
+    is_extreme: false,
 }];

@@ -1,19 +1,13 @@
-//! A benchmark under way: what it has measured, for its files.
+//! A benchmark under way: what it has measured, and its files, which grow with each table.
 
 use std::path::Path;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Options;
 use super::chart::{self, Panel};
 use super::machine::Machine;
-
-/// How often and how long each thing is measured.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Effort {
-    pub(crate) rounds: usize,
-    pub(crate) millis: u64,
-}
 
 pub(crate) struct Bench {
     name: &'static str,
@@ -25,34 +19,43 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// Prints what is measured on, and how.
+    /// Prints what is measured on, and how; ends the process if a file that is asked for cannot be
+    /// written.
     pub(crate) fn start(name: &'static str, settings: &str, options: &Options) -> Self {
         let machine = Machine::detect();
         println!("{name}: {machine}; {settings}\n");
-        Self {
+        let bench = Self {
             name,
             settings: settings.to_owned(),
             machine,
             options: options.clone(),
             tables: Vec::new(),
             panels: Vec::new(),
+        };
+        for file in [&options.json, &options.svg].into_iter().flatten() {
+            let folder = file.parent().unwrap_or(Path::new(""));
+            std::fs::create_dir_all(folder).or_exit(folder);
         }
+        bench.write();
+        bench
     }
 
-    /// Keeps a table for the files.
+    /// Adds a table to the files.
     pub(crate) fn keep(&mut self, table: Value, panels: impl IntoIterator<Item = Panel>) {
         self.tables.push(table);
         self.panels.extend(panels);
+        self.write();
     }
 
-    /// Writes the files that the options ask for, and ends the process if it cannot.
-    pub(crate) fn finish(self) {
+    /// Writes the files that the options ask for, with what there is so far.
+    fn write(&self) {
         let Options { json, svg, .. } = &self.options;
         if let Some(path) = json {
             let whole = json!({
                 "benchmark": self.name,
                 "machine": self.machine,
                 "settings": self.settings,
+                "quick": self.options.quick,
                 "tables": self.tables,
             });
             let written = serde_json::to_string_pretty(&whole).map_err(std::io::Error::other);
@@ -65,6 +68,13 @@ impl Bench {
             chart::draw(path, &title, &self.panels).or_exit(path);
         }
     }
+}
+
+/// How often and how long each thing of a table is measured.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Effort {
+    pub(crate) rounds: usize,
+    pub(crate) millis: u64,
 }
 
 trait OrExit {

@@ -179,6 +179,8 @@ impl Panel {
                 RGBColor(70, 90, 220),
                 RGBColor(0, 130, 130),
                 RGBColor(120, 150, 230),
+                RGBColor(120, 70, 160),
+                RGBColor(100, 100, 120),
             ],
             Kind::Messages => &[
                 RGBColor(30, 120, 40),

@@ -47,7 +47,7 @@ impl Machine {
 impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { model, cores } = self;
-        write!(f, "{model}, {} cores, pinned", cores.len())
+        write!(f, "{model}, {} cores {cores:?}, pinned", cores.len())
     }
 }
 
@@ -77,17 +77,18 @@ pub(crate) fn on_threads(
                     ready.wait();
                     go.wait();
                     let meter: &Meter = meter.get().expect("set before they go");
-                    side(index, &meter.clock())
+                    let clock = meter.clock();
+                    clock.done(side(index, &clock))
                 })
             })
             .collect();
         ready.wait();
         let meter = meter.get_or_init(|| Meter::start(millis));
         go.wait();
-        let counts: Vec<_> = running
+        let clients: Vec<_> = running
             .into_iter()
             .map(|thread| thread.join().expect("a side ran"))
             .collect();
-        meter.sample(&counts)
+        meter.sample(&clients)
     })
 }

@@ -36,15 +36,31 @@ impl Meter {
         self.clock
     }
 
-    /// What has been done since the start, by each client.
-    pub(crate) fn sample(&self, counts: &[u64]) -> Sample {
-        let done = counts.iter().sum::<u64>() as f64;
-        let cpu = (cpu_time() - self.cpu).as_secs_f64();
+    /// What the clients have done.
+    pub(crate) fn sample(&self, clients: &[Done]) -> Sample {
+        let counts: Vec<_> = clients.iter().map(|client| client.count).collect();
+        let cpu = clients.iter().map(|client| client.cpu).max();
+        let cpu = cpu.unwrap_or_default().saturating_sub(self.cpu);
         Sample {
-            rate: done / self.clock.elapsed(),
-            cpu_ns: cpu / done * 1e9,
-            fairness: jain(counts),
+            rate: clients.iter().map(Done::rate).sum(),
+            cpu_ns: cpu.as_secs_f64() / counts.iter().sum::<u64>() as f64 * 1e9,
+            fairness: jain(&counts),
         }
+    }
+}
+
+/// What one client has done by its end, whenever others notice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Done {
+    count: u64,
+    seconds: f64,
+    cpu: Duration,
+}
+
+impl Done {
+    /// Operations a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.count as f64 / self.seconds
     }
 }
 
@@ -70,6 +86,15 @@ impl Clock {
     /// Seconds since the start.
     pub(crate) fn elapsed(&self) -> f64 {
         self.start.elapsed().as_secs_f64()
+    }
+
+    /// So much has been done until now.
+    pub(crate) fn done(&self, count: u64) -> Done {
+        Done {
+            count,
+            seconds: self.elapsed(),
+            cpu: cpu_time(),
+        }
     }
 }
 

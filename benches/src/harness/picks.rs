@@ -36,12 +36,18 @@ impl Picks {
     /// Ones in so many of a hundred places, else zeros.
     pub(crate) fn coins(percent: usize) -> Self {
         let mut random = fastrand::Rng::with_seed(0x6055);
-        let coins = (0..1 << 16).map(|_| u32::from(random.usize(..100) < percent));
+        // A prime, so that they do not go round with the picks of something else.
+        let coins = (0..65_521).map(|_| u32::from(random.usize(..100) < percent));
         Self {
             objects: 2,
             skew: Skew::Uniform,
             places: Arc::new(OnceLock::from(coins.collect::<Box<[u32]>>())),
         }
+    }
+
+    /// Draws, if that was not done before.
+    pub(crate) fn prepare(&self) {
+        self.picker(0);
     }
 
     /// A picker that starts where few others do.
@@ -58,12 +64,15 @@ impl Picker<'_> {
     #[inline(always)]
     pub(crate) fn pick(&mut self) -> usize {
         let place = self.places[self.next];
-        self.next = (self.next + 1) & (self.places.len() - 1);
+        self.next += 1;
+        if self.next == self.places.len() {
+            self.next = 0;
+        }
         place as usize
     }
 }
 
-/// A power of two of places, enough that a million objects do not fit a cache.
+/// So many places that a million objects do not fit a cache.
 fn draw(objects: usize, skew: Skew) -> Box<[u32]> {
     let mut random = fastrand::Rng::with_seed(0x6055);
     let picks = if objects == 1 { 1 } else { 1 << 20 };

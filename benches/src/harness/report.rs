@@ -54,7 +54,10 @@ impl<'a> Report<'a> {
         println!("## {}\n", self.title);
         self.measure(effort);
         self.print(ratios, effort);
-        bench.keep(json!({ "title": self.title, "rows": self.rows }), []);
+        bench.keep(
+            json!({ "title": self.title, "effort": effort, "rows": self.rows }),
+            [],
+        );
     }
 
     /// Measures all rows, round after round, after one that does not count.

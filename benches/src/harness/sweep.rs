@@ -12,7 +12,7 @@ pub(crate) enum Kind {
     Ours,
     Lock,
     Messages,
-    /// What nobody can beat, or what nobody else can be used for.
+    /// What shares nothing, or does what only some operations can.
     Limit,
 }
 
@@ -24,6 +24,8 @@ pub(crate) struct Metric {
     pub(crate) is_drawn: bool,
     /// Whether less is better.
     pub(crate) is_cost: bool,
+    /// Whether the highest of the rounds counts, and not the median.
+    pub(crate) is_extreme: bool,
 }
 
 /// What [`Sample`]s give.
@@ -32,16 +34,19 @@ pub(crate) const THROUGHPUT: [Metric; 3] = [
         name: "million operations a second",
         is_drawn: true,
         is_cost: false,
+        is_extreme: false,
     },
     Metric {
         name: "processor time, ns an operation",
         is_drawn: false,
         is_cost: true,
+        is_extreme: false,
     },
     Metric {
         name: "fairness between threads (Jain)",
         is_drawn: false,
         is_cost: false,
+        is_extreme: false,
     },
 ];
 
@@ -49,7 +54,7 @@ pub(crate) const THROUGHPUT: [Metric; 3] = [
 pub(crate) struct Series<'a> {
     name: String,
     kind: Kind,
-    /// Measures at a point for so many milliseconds; `None` where there is nothing to measure.
+    /// Measures at a point for so many milliseconds; `None` if it could not.
     measure: Box<dyn Fn(usize, u64) -> Option<Vec<f64>> + 'a>,
     /// By point, by round, by metric.
     runs: Vec<Vec<Vec<f64>>>,
@@ -62,8 +67,8 @@ pub(crate) struct Sweep<'a> {
     metrics: &'static [Metric],
     shape: Shape,
     series: Vec<Series<'a>>,
-    /// Why locks win where they do.
-    why_locks_win: Option<&'static str>,
+    /// Why others win where they do.
+    why_we_lose: Option<&'static str>,
 }
 
 impl<'a> Sweep<'a> {
@@ -81,7 +86,7 @@ impl<'a> Sweep<'a> {
             metrics,
             shape: Shape::Lines,
             series: Vec::new(),
-            why_locks_win: None,
+            why_we_lose: None,
         }
     }
 
@@ -91,9 +96,9 @@ impl<'a> Sweep<'a> {
         self
     }
 
-    /// The sentence that is printed with the points where a lock is the fastest.
-    pub(crate) fn locks_win_because(mut self, why: &'static str) -> Self {
-        self.why_locks_win = Some(why);
+    /// The sentence that is printed with the points where delegation is not the best.
+    pub(crate) fn we_lose_because(mut self, why: &'static str) -> Self {
+        self.why_we_lose = Some(why);
         self
     }
 
@@ -137,16 +142,20 @@ impl<'a> Sweep<'a> {
             self.print(metric);
         }
         self.print_ratios();
-        self.print_where_locks_win();
-        bench.keep(self.to_json(), self.panels());
+        self.print_where_we_lose();
+        bench.keep(self.to_json(effort), self.panels());
     }
 
+    /// Round after round, after one that does not count.
     fn measure(&mut self, Effort { rounds, millis }: Effort) {
-        for _ in 0..rounds {
+        let nothing = || vec![f64::NAN; self.metrics.len()];
+        for round in 0..=rounds {
+            let millis = if round == 0 { millis / 4 } else { millis };
             for point in 0..self.points.len() {
                 for series in &mut self.series {
-                    if let Some(values) = (series.measure)(point, millis) {
-                        series.runs[point].push(values);
+                    let values = (series.measure)(point, millis.max(1));
+                    if round > 0 {
+                        series.runs[point].push(values.unwrap_or_else(nothing));
                     }
                 }
             }
@@ -157,12 +166,14 @@ impl<'a> Sweep<'a> {
         self.print_head(self.metrics[metric].name);
         for series in &self.series {
             print!("  {:<38}", series.name);
-            for runs in &series.runs {
-                match range(runs.iter().map(|run| run[metric])) {
+            for point in 0..self.points.len() {
+                match series.range(point, metric) {
                     None => print!("{:>14}", "-"),
                     Some([low, median, high]) => {
-                        let spread = (high - low) / 2.0 / median * 100.0;
-                        print!("{:>8} ±{:>3.0}%", figure(median), spread.min(999.0));
+                        let spread = ((high - low) / 2.0 / median * 100.0).min(999.0);
+                        let Metric { is_extreme, .. } = self.metrics[metric];
+                        let value = figure(if is_extreme { high } else { median });
+                        print!("{value:>8} ±{spread:>3.0}%");
                     }
                 }
             }
@@ -216,32 +227,44 @@ impl<'a> Sweep<'a> {
         )
     }
 
-    fn print_where_locks_win(&self) {
-        let Some(why) = self.why_locks_win else {
+    fn print_where_we_lose(&self) {
+        let Some(why) = self.why_we_lose else {
             return;
-        };
-        let best = |kind, point: usize| {
-            self.series
-                .iter()
-                .filter(|series| series.kind == kind)
-                .map(|series| (series.median(point, 0), series.name.as_str()))
-                .filter(|(rate, _)| !rate.is_nan())
-                .max_by(|one, other| one.0.total_cmp(&other.0))
         };
         let mut lost = Vec::new();
         for (point, name) in self.points.iter().enumerate() {
-            if let (Some(ours), Some(lock)) = (best(Kind::Ours, point), best(Kind::Lock, point))
-                && lock.0 > ours.0
+            let ours = self.best(point, |kind| kind == Kind::Ours);
+            let theirs = self.best(point, |kind| matches!(kind, Kind::Lock | Kind::Messages));
+            if let (Some((ours, _)), Some((theirs, who))) = (ours, theirs)
+                && theirs > ours
             {
-                lost.push(format!("{name} ({}, {:.1} times)", lock.1, lock.0 / ours.0));
+                lost.push(format!("{name} ({who}, {:.1} times)", theirs / ours));
             }
         }
         if !lost.is_empty() {
-            println!("Locks win at {}: {why}\n", lost.join(", "));
+            println!("Locks or messages win at {}: {why}\n", lost.join(", "));
         }
     }
 
-    fn to_json(&self) -> serde_json::Value {
+    /// How good the best contender of some kinds is, and its name.
+    fn best(&self, point: usize, is_meant: impl Fn(Kind) -> bool) -> Option<(f64, &str)> {
+        let goodness = |series: &Series<'_>| {
+            let value = series.median(point, 0);
+            if self.metrics[0].is_cost {
+                1.0 / value
+            } else {
+                value
+            }
+        };
+        self.series
+            .iter()
+            .filter(|series| is_meant(series.kind))
+            .map(|series| (goodness(series), series.name.as_str()))
+            .filter(|(value, _)| !value.is_nan())
+            .max_by(|one, other| one.0.total_cmp(&other.0))
+    }
+
+    fn to_json(&self, effort: Effort) -> serde_json::Value {
         let series: Vec<_> = self
             .series
             .iter()
@@ -250,6 +273,7 @@ impl<'a> Sweep<'a> {
         let metrics: Vec<_> = self.metrics.iter().map(|metric| metric.name).collect();
         json!({
             "title": self.title,
+            "effort": effort,
             "axis": self.x,
             "points": self.points,
             "metrics": metrics,
@@ -281,9 +305,17 @@ impl<'a> Sweep<'a> {
 }
 
 impl Series<'_> {
-    /// Not a number where nothing was measured.
+    /// The lowest, the median and the highest; `None` if it mostly could not.
+    fn range(&self, point: usize, metric: usize) -> Option<[f64; 3]> {
+        let values: Vec<_> = self.runs[point].iter().map(|run| run[metric]).collect();
+        let failed = values.iter().filter(|value| value.is_nan()).count();
+        range(values.iter().copied()).filter(|_| 2 * failed < values.len())
+    }
+
+    /// Not a number if it mostly could not.
     fn median(&self, point: usize, metric: usize) -> f64 {
-        median(self.runs[point].iter().map(|run| run[metric]))
+        self.range(point, metric)
+            .map_or(f64::NAN, |[_, median, _]| median)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::hint::black_box;
 use std::sync::Arc;
 
 use gossamer::{Builder, Idle, Trust};
@@ -40,16 +41,17 @@ pub(crate) fn run(machine: &Machine, traffic: &Traffic, way: Way, millis: u64) -
         .map(|worker| {
             let (shards, traffic) = (Arc::clone(&shards), Arc::clone(&traffic));
             runtime.spawn_on(worker, move || async move {
-                match way {
+                let count = match way {
                     Way::Apply => apply_from_tasks(shards, traffic, worker, clock).await,
                     Way::ApplyThen => apply_then_until(shards, traffic, worker, clock).await,
-                }
+                };
+                clock.done(count)
             })
         })
         .collect();
-    let counts = running.into_iter().map(futures::executor::block_on);
-    let counts: Vec<u64> = counts.map(|count| count.expect("a worker ran")).collect();
-    meter.sample(&counts)
+    let ends = running.into_iter().map(futures::executor::block_on);
+    let ends: Vec<_> = ends.map(|done| done.expect("a worker ran")).collect();
+    meter.sample(&ends)
 }
 
 async fn apply_from_tasks(
@@ -69,9 +71,9 @@ async fn apply_from_tasks(
                         let (key, is_write) = operations.next();
                         let shard = &shards[key as usize % shards.len()];
                         if is_write {
-                            shard.apply(move |map| map.insert(key, done)).await;
+                            black_box(shard.apply(move |map| map.insert(key, done)).await);
                         } else {
-                            shard.apply(move |map| map.get(&key).copied()).await;
+                            black_box(shard.apply(move |map| map.get(&key).copied()).await);
                         }
                     }
                     done += 32;
@@ -98,7 +100,10 @@ async fn apply_then_until(
     worker: usize,
     clock: Clock,
 ) -> u64 {
-    let then = |_: Option<u64>| UNDER_WAY.set(UNDER_WAY.get() - 1);
+    let then = |value: Option<u64>| {
+        black_box(value);
+        UNDER_WAY.set(UNDER_WAY.get() - 1);
+    };
     let mut operations = traffic.operations(worker);
     let mut done = 0;
     while !clock.is_over() {

@@ -2,7 +2,8 @@
 //! behind locks?
 //!
 //! Keys and values are of eight bytes. Delegation has a plain `HashMap` a worker, each in a trust;
-//! the locks guard 64 of them. Every thread reads and writes keys that were drawn beforehand.
+//! the locks guard four a core, 64 at the
+//! least. Every thread reads and writes keys that were drawn beforehand.
 
 mod delegated;
 mod stores;
@@ -36,6 +37,11 @@ impl Traffic {
             picks: Picks::new(keys, skew),
             writes: Picks::coins(percent_writes),
         }
+    }
+
+    /// Does what is not to be measured.
+    fn prepare(&self) {
+        self.picks.prepare();
     }
 
     /// The operations of one client.
@@ -90,7 +96,6 @@ pub fn run(options: &Options) {
         let points = shares.map(|share| format!("{share} %"));
         contest(&title, "writes", &points, &machine, traffic.to_vec()).run(&mut bench, effort);
     }
-    bench.finish();
 }
 
 fn contest<'a>(
@@ -101,26 +106,28 @@ fn contest<'a>(
     traffic: Vec<Traffic>,
 ) -> Sweep<'a> {
     let points = points.iter().map(ToString::to_string);
-    let mut sweep = Sweep::new(title, x, points, &THROUGHPUT).locks_win_because(
-        "on few cores two threads seldom want the same shard at once, and a read that meets \
-         nobody costs less than a message to another core.",
+    let mut sweep = Sweep::new(title, x, points, &THROUGHPUT).we_lose_because(
+        "threads seldom want the same shard at once, and an operation that meets nobody costs \
+         less than a request to another core and its answer.",
     );
     for (name, way) in [("apply", Way::Apply), ("apply_then", Way::ApplyThen)] {
         let traffic = traffic.clone();
         sweep.add_samples(Kind::Ours, name, move |point, millis| {
+            traffic[point].prepare();
             Some(delegated::run(machine, &traffic[point], way, millis))
         });
     }
     add::<DashMap<u64, u64>>(&mut sweep, machine, &traffic, "DashMap");
     add::<papaya::HashMap<u64, u64>>(&mut sweep, machine, &traffic, "papaya");
-    add::<Sharded<Mutex<HashMap<u64, u64>>>>(&mut sweep, machine, &traffic, "64 Mutexes");
-    add::<Sharded<RwLock<HashMap<u64, u64>>>>(&mut sweep, machine, &traffic, "64 RwLocks");
+    add::<Sharded<Mutex<HashMap<u64, u64>>>>(&mut sweep, machine, &traffic, "sharded Mutex");
+    add::<Sharded<RwLock<HashMap<u64, u64>>>>(&mut sweep, machine, &traffic, "sharded RwLock");
     sweep
 }
 
 fn add<'a, S: Store>(sweep: &mut Sweep<'a>, machine: &'a Machine, traffic: &[Traffic], name: &str) {
     let traffic = traffic.to_vec();
     sweep.add_samples(Kind::Lock, name, move |point, millis| {
+        traffic[point].prepare();
         Some(stores::run::<S>(machine, &traffic[point], millis))
     });
 }

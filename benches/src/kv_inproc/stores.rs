@@ -12,8 +12,8 @@ use crate::harness::meter::Sample;
 
 /// A map that is used from many threads.
 pub(crate) trait Store: Sync {
-    /// With so many keys, from zero on.
-    fn with_keys(keys: u64) -> Self;
+    /// With so many keys, from zero on; in so many shards, if it does not choose that.
+    fn with_keys(keys: u64, shards: usize) -> Self;
 
     fn get(&self, key: u64) -> Option<u64>;
 
@@ -21,7 +21,10 @@ pub(crate) trait Store: Sync {
 }
 
 pub(crate) fn run<S: Store>(machine: &Machine, traffic: &Traffic, millis: u64) -> Sample {
-    let store = S::with_keys(traffic.keys as u64);
+    let store = S::with_keys(
+        traffic.keys as u64,
+        (4 * machine.cores.len()).max(SHARDS_MIN),
+    );
     on_threads(machine, machine.cores.len(), millis, |thread, clock| {
         let mut operations = traffic.operations(thread);
         let mut done = 0;
@@ -41,7 +44,7 @@ pub(crate) fn run<S: Store>(machine: &Machine, traffic: &Traffic, millis: u64) -
 }
 
 impl Store for DashMap<u64, u64> {
-    fn with_keys(keys: u64) -> Self {
+    fn with_keys(keys: u64, _: usize) -> Self {
         (0..keys).map(|key| (key, key)).collect()
     }
 
@@ -55,7 +58,7 @@ impl Store for DashMap<u64, u64> {
 }
 
 impl Store for papaya::HashMap<u64, u64> {
-    fn with_keys(keys: u64) -> Self {
+    fn with_keys(keys: u64, _: usize) -> Self {
         (0..keys).map(|key| (key, key)).collect()
     }
 
@@ -75,22 +78,22 @@ pub(crate) struct Sharded<M>(Box<[Padded<M>]>);
 struct Padded<M>(M);
 
 impl<M> Sharded<M> {
-    fn of(keys: u64, lock: impl Fn(HashMap<u64, u64>) -> M) -> Self {
-        let shard = |shard| {
-            let keys = (shard..keys).step_by(SHARDS);
+    fn of(keys: u64, shards: usize, lock: impl Fn(HashMap<u64, u64>) -> M) -> Self {
+        let shard = |shard: u64| {
+            let keys = (shard..keys).step_by(shards);
             Padded(lock(keys.map(|key| (key, key)).collect()))
         };
-        Self((0..SHARDS as u64).map(shard).collect())
+        Self((0..shards as u64).map(shard).collect())
     }
 
     fn shard(&self, key: u64) -> &M {
-        &self.0[key as usize % SHARDS].0
+        &self.0[key as usize % self.0.len()].0
     }
 }
 
 impl Store for Sharded<Mutex<HashMap<u64, u64>>> {
-    fn with_keys(keys: u64) -> Self {
-        Self::of(keys, Mutex::new)
+    fn with_keys(keys: u64, shards: usize) -> Self {
+        Self::of(keys, shards, Mutex::new)
     }
 
     fn get(&self, key: u64) -> Option<u64> {
@@ -105,8 +108,8 @@ impl Store for Sharded<Mutex<HashMap<u64, u64>>> {
 }
 
 impl Store for Sharded<RwLock<HashMap<u64, u64>>> {
-    fn with_keys(keys: u64) -> Self {
-        Self::of(keys, RwLock::new)
+    fn with_keys(keys: u64, shards: usize) -> Self {
+        Self::of(keys, shards, RwLock::new)
     }
 
     fn get(&self, key: u64) -> Option<u64> {
@@ -120,4 +123,4 @@ impl Store for Sharded<RwLock<HashMap<u64, u64>>> {
     }
 }
 
-const SHARDS: usize = 64;
+const SHARDS_MIN: usize = 64;

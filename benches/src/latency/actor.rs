@@ -46,8 +46,11 @@ pub(crate) fn open(machine: &Machine, rate: f64, millis: u64) -> Option<Vec<f64>
         let recorder = Rc::new(RefCell::new(Recorder::new()));
         let under_way = Rc::new(Cell::new(0_usize));
         let mut schedule = Schedule::start(rate, millis, 0);
-        while !schedule.is_over() {
+        loop {
             let now = Instant::now();
+            if schedule.is_over(now) {
+                break;
+            }
             while let Some(due) = schedule.due(now) {
                 let (recorder, under_way) = (Rc::clone(&recorder), Rc::clone(&under_way));
                 under_way.set(under_way.get() + 1);

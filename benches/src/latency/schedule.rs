@@ -37,14 +37,15 @@ impl Schedule {
         Some(due)
     }
 
-    /// Whether all requests of the run were handed out.
-    pub(crate) fn is_over(&self) -> bool {
-        self.next > self.end
+    /// Whether all requests of the run were handed out, or the next should have been so long ago
+    /// that the rate is not kept.
+    pub(crate) fn is_over(&self, now: Instant) -> bool {
+        self.next > self.end || now > self.next + GRACE
     }
 
-    /// Whether what ends now has kept up: everything was answered soon after the last was due.
+    /// Whether what ends now has kept up: everything was handed out, and answered soon after.
     pub(crate) fn was_kept(&self) -> bool {
-        Instant::now() < self.end + GRACE
+        self.next > self.end && Instant::now() < self.end + GRACE
     }
 }
 
@@ -70,8 +71,12 @@ mod tests {
             count += 1;
         }
         assert!((49_000..51_000).contains(&count), "{count}");
-        assert!(!schedule.is_over());
+        assert!(!schedule.is_over(start + Duration::from_millis(50)));
+        assert!(
+            schedule.is_over(start + Duration::from_secs(9)),
+            "it is lost"
+        );
         while schedule.due(start + Duration::from_secs(9)).is_some() {}
-        assert!(schedule.is_over());
+        assert!(schedule.is_over(start));
     }
 }

@@ -37,8 +37,11 @@ pub(crate) fn open(machine: &Machine, rate: f64, millis: u64) -> Option<Vec<f64>
     on_threads(machine, 2, millis, |side, _| {
         let mut recorder = Recorder::new();
         let mut schedule = Schedule::start(rate / 2.0, millis, side as u64);
-        while !schedule.is_over() {
+        loop {
             let now = Instant::now();
+            if schedule.is_over(now) {
+                break;
+            }
             while let Some(due) = schedule.due(now) {
                 *counter.lock().expect("no holder panics") += 1;
                 recorder.record(due.elapsed());

@@ -1,6 +1,7 @@
 //! Actors: one for each thread, which has its share of the objects; tasks of the same runtime ask.
 
 use std::convert::Infallible;
+use std::hint::black_box;
 use std::sync::Arc;
 
 use kameo::Actor;
@@ -12,7 +13,7 @@ use super::STRIDE;
 use super::tokio_mutex::from_tasks;
 use crate::delegate::load::{Load, Object, act};
 use crate::harness::machine::Machine;
-use crate::harness::meter::Sample;
+use crate::harness::meter::{Clock, Sample};
 use crate::harness::section::Section;
 
 /// An operation on the object at `place` of an actor's share.
@@ -54,22 +55,24 @@ pub(crate) fn run<const N: usize, A: Ask<N>>(
     load: &Load,
     millis: u64,
 ) -> Sample {
-    let actors: std::sync::OnceLock<Arc<[A]>> = std::sync::OnceLock::new();
-    from_tasks(machine, load, millis, |load, thread, task, clock| {
-        let start = || (0..load.threads).map(|_| A::start(&load)).collect();
-        let actors = Arc::clone(actors.get_or_init(start));
-        async move {
-            let mut places = load.places(thread, task);
-            let mut done = 0;
-            while !clock.is_over() {
-                for _ in 0..STRIDE {
-                    let place = places.next();
-                    let actor = &actors[place % actors.len()];
-                    actor.ask(place / actors.len(), [1; N]).await;
+    from_tasks(machine, load, millis, || {
+        let actors: Arc<[A]> = (0..load.threads).map(|_| A::start(load)).collect();
+        move |load: Arc<Load>, thread, task, clock: Clock| {
+            let actors = Arc::clone(&actors);
+            async move {
+                let mut places = load.places(thread, task);
+                let mut done = 0;
+                while !clock.is_over() {
+                    for _ in 0..STRIDE {
+                        let place = places.next();
+                        let actor = &actors[place % actors.len()];
+                        let amounts = black_box([1; N]);
+                        black_box(actor.ask(place / actors.len(), amounts).await);
+                    }
+                    done += STRIDE;
                 }
-                done += STRIDE;
+                done
             }
-            done
         }
     })
 }

@@ -1,6 +1,7 @@
 //! Delegation.
 
 use std::cell::Cell;
+use std::hint::black_box;
 use std::sync::Arc;
 
 use gossamer::{Builder, Idle, JoinHandle, Runtime, Trust};
@@ -8,7 +9,7 @@ use gossamer::{Builder, Idle, JoinHandle, Runtime, Trust};
 use super::{STRIDE, TASKS};
 use crate::delegate::load::{Load, Object, act};
 use crate::harness::machine::Machine;
-use crate::harness::meter::{Clock, Meter, Sample};
+use crate::harness::meter::{Clock, Done, Meter, Sample};
 
 type Trusts<const N: usize> = Arc<[Trust<Object<N>>]>;
 
@@ -17,7 +18,7 @@ type Trusts<const N: usize> = Arc<[Trust<Object<N>>]>;
 pub(crate) enum Way {
     /// Every worker is a trustee too; tasks await `apply`.
     Apply,
-    /// The same, but half of the workers are trustees and nothing else.
+    /// The same, but half of the workers, or as many as there are objects, are trustees only.
     Dedicated,
     /// Every worker is a trustee too; `apply_then`.
     ApplyThen,
@@ -30,10 +31,9 @@ pub(crate) fn run<const N: usize>(
     way: Way,
     millis: u64,
 ) -> Option<Sample> {
-    let dedicated = if way == Way::Dedicated {
-        load.threads / 2
-    } else {
-        0
+    let dedicated = match way {
+        Way::Dedicated => (load.threads / 2).min(load.objects),
+        _ => 0,
     };
     if way == Way::Dedicated && dedicated == 0 {
         return None;
@@ -50,14 +50,15 @@ pub(crate) fn run<const N: usize>(
         .map(|worker| {
             let (trusts, load) = (Arc::clone(&trusts), Arc::clone(&load));
             runtime.spawn_on(worker, move || async move {
-                match way {
+                let count = match way {
                     Way::ApplyThen => apply_then_until(trusts, load, worker, clock).await,
                     _ => apply_from_tasks(trusts, load, worker, clock).await,
-                }
+                };
+                clock.done(count)
             })
         })
         .collect();
-    Some(meter.sample(&counts(running)))
+    Some(meter.sample(&ends(running)))
 }
 
 /// As many workers as cores spin; more do as is the default.
@@ -91,9 +92,9 @@ async fn apply_from_tasks<const N: usize>(
                 while !clock.is_over() {
                     for _ in 0..STRIDE {
                         let trust = &trusts[places.next()];
-                        trust
-                            .apply(move |object| act(object, [1; N], section))
-                            .await;
+                        let amounts = black_box([1; N]);
+                        let before = trust.apply(move |object| act(object, amounts, section));
+                        black_box(before.await);
                     }
                     done += STRIDE;
                 }
@@ -125,9 +126,13 @@ async fn apply_then_until<const N: usize>(
         for _ in 0..4 {
             while UNDER_WAY.get() < TASKS {
                 UNDER_WAY.set(UNDER_WAY.get() + 1);
+                let amounts = black_box([1; N]);
                 trusts[places.next()].apply_then(
-                    move |object| act(object, [1; N], section),
-                    |_| UNDER_WAY.set(UNDER_WAY.get() - 1),
+                    move |object| act(object, amounts, section),
+                    |before| {
+                        black_box(before);
+                        UNDER_WAY.set(UNDER_WAY.get() - 1);
+                    },
                 );
                 done += 1;
             }
@@ -140,7 +145,7 @@ async fn apply_then_until<const N: usize>(
     done
 }
 
-fn counts(running: Vec<JoinHandle<u64>>) -> Vec<u64> {
+fn ends(running: Vec<JoinHandle<Done>>) -> Vec<Done> {
     let running = running.into_iter().map(futures::executor::block_on);
-    running.map(|count| count.expect("a worker ran")).collect()
+    running.map(|done| done.expect("a worker ran")).collect()
 }

@@ -76,9 +76,7 @@ impl Contender {
         match self {
             Self::Apply | Self::Dedicated | Self::ApplyThen => Kind::Ours,
             Self::Alone | Self::Atomics => Kind::Limit,
-            Self::TokioMutex | Self::TokioActor | Self::AsyncChannelActor | Self::KameoActor => {
-                Kind::Messages
-            }
+            Self::TokioActor | Self::AsyncChannelActor | Self::KameoActor => Kind::Messages,
             _ => Kind::Lock,
         }
     }
@@ -90,6 +88,7 @@ impl Contender {
         load: &Load,
         millis: u64,
     ) -> Option<Sample> {
+        load.prepare();
         let delegate = |way| gossamer::run::<N>(machine, load, way, millis);
         let sample = match self {
             Self::Apply => return delegate(Way::Apply),
@@ -118,4 +117,4 @@ impl Contender {
 const TASKS: usize = 64;
 
 /// Operations between two looks at the clock.
-const STRIDE: u64 = 32;
+const STRIDE: u64 = 8;

@@ -79,7 +79,7 @@ pub(crate) fn alone<const N: usize>(machine: &Machine, load: &Load, millis: u64)
 /// So that neighbours do not share a cache line.
 #[derive(Default)]
 #[repr(align(128))]
-pub(crate) struct Padded<T>(T);
+pub(crate) struct Padded<T>(pub(crate) T);
 
 fn padded<T>(objects: usize, new: impl Fn() -> T) -> Box<[Padded<T>]> {
     (0..objects).map(|_| Padded(new())).collect()

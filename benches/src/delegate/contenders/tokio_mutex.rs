@@ -1,66 +1,84 @@
 //! Tasks of tokio's runtime, and its asynchronous mutex.
 
+use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::runtime::Runtime;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
+use super::threads::Padded;
 use super::{STRIDE, TASKS};
 use crate::delegate::load::{Load, Object, act};
 use crate::harness::machine::{Machine, pin};
 use crate::harness::meter::{Clock, Meter, Sample};
 
 pub(crate) fn run<const N: usize>(machine: &Machine, load: &Load, millis: u64) -> Sample {
-    let objects: Arc<[Mutex<Object<N>>]> = (0..load.objects).map(|_| Mutex::new([0; N])).collect();
-    from_tasks(machine, load, millis, move |load, thread, task, clock| {
-        let objects = Arc::clone(&objects);
-        async move {
-            let (mut places, section) = (load.places(thread, task), load.section);
-            let mut done = 0;
-            while !clock.is_over() {
-                for _ in 0..STRIDE {
-                    let mut object = objects[places.next()].lock().await;
-                    act(&mut object, [1; N], section);
+    let objects: Arc<[Padded<Mutex<Object<N>>>]> = (0..load.objects)
+        .map(|_| Padded(Mutex::new([0; N])))
+        .collect();
+    from_tasks(machine, load, millis, || {
+        move |load: Arc<Load>, thread, task, clock: Clock| {
+            let objects = Arc::clone(&objects);
+            async move {
+                let (mut places, section) = (load.places(thread, task), load.section);
+                let mut done = 0;
+                while !clock.is_over() {
+                    for _ in 0..STRIDE {
+                        let amounts = black_box([1; N]);
+                        let mut object = objects[places.next()].0.lock().await;
+                        black_box(act(&mut object, amounts, section));
+                    }
+                    done += STRIDE;
                 }
-                done += STRIDE;
+                done
             }
-            done
         }
     })
 }
 
-/// Runs clients as tasks of tokio's runtime of so many threads, and counts what those of each
-/// thread's share have done.
-pub(crate) fn from_tasks<Fut: Future<Output = u64> + Send + 'static>(
+/// Runs clients as tasks of tokio's runtime of so many threads; fairness is that between as many
+/// groups of tasks, which the runtime moves between its threads.
+///
+/// `start` is called there first, and makes what each client does. The clock starts when all
+/// clients have been spawned.
+pub(crate) fn from_tasks<C, Fut>(
     machine: &Machine,
     load: &Load,
     millis: u64,
-    client: impl Fn(Arc<Load>, usize, usize, Clock) -> Fut,
-) -> Sample {
+    start: impl FnOnce() -> C,
+) -> Sample
+where
+    C: Fn(Arc<Load>, usize, usize, Clock) -> Fut + Clone + Send + 'static,
+    Fut: Future<Output = u64> + Send + 'static,
+{
     let runtime = tokio_runtime(machine, load.threads);
     let load = Arc::new(load.clone());
     runtime.block_on(async {
-        let meter = Meter::start(millis);
-        let shares: Vec<Vec<_>> = (0..load.threads)
-            .map(|thread| {
-                let tasks = 0..TASKS;
-                tasks
-                    .map(|task| {
-                        tokio::spawn(client(Arc::clone(&load), thread, task, meter.clock()))
-                    })
-                    .collect()
+        let client = start();
+        let (go, started) = watch::channel(None::<Clock>);
+        let spawn = |thread, task| {
+            let (client, load, mut started) = (client.clone(), Arc::clone(&load), started.clone());
+            tokio::spawn(async move {
+                let clock = *started.wait_for(Option::is_some).await.expect("it starts");
+                let clock = clock.expect("waited for");
+                client(load, thread, task, clock).await
             })
+        };
+        let groups: Vec<Vec<_>> = (0..load.threads)
+            .map(|thread| (0..TASKS).map(|task| spawn(thread, task)).collect())
             .collect();
-        let mut counts = Vec::new();
-        for share in shares {
+        let meter = Meter::start(millis);
+        go.send(Some(meter.clock())).expect("they wait for it");
+        let mut ends = Vec::new();
+        for group in groups {
             let mut sum = 0;
-            for task in share {
+            for task in group {
                 sum += task.await.expect("a task ran");
             }
-            counts.push(sum);
+            ends.push(meter.clock().done(sum));
         }
-        meter.sample(&counts)
+        meter.sample(&ends)
     })
 }
 
