@@ -152,6 +152,19 @@ impl Idler {
     }
 }
 
+/// Waits until what was looked at is known, before the next look.
+///
+/// Else the core looks ahead, for several turns in vain at once; when the other core then takes the
+/// line to write it, all of them are undone: a tenth of a round trip.
+#[inline(always)]
+pub(crate) fn await_looks() {
+    #[cfg(target_arch = "x86_64")]
+    {
+        // SAFETY: SSE2 is part of x86-64, and the instruction only waits.
+        unsafe { std::arch::x86_64::_mm_lfence() };
+    }
+}
+
 /// So many turns in vain go between two looks at the time.
 const TURNS_PER_LOOK: u32 = 64;
 

@@ -17,7 +17,7 @@ use crate::contain::contain;
 use crate::counters::Counters;
 use crate::current::{Entered, is_entered, with_current};
 use crate::executor::{Executor, Resident};
-use crate::idle::{Idler, Step};
+use crate::idle::{Idler, Step, await_looks};
 use crate::oversubscription::{Running, is_oversubscribed};
 use crate::remote::Message;
 
@@ -62,7 +62,7 @@ impl Executor {
                 }
             } else {
                 match idler.in_vain(is_oversubscribed, Instant::now) {
-                    Step::Again => {}
+                    Step::Again => await_looks(),
                     Step::Hint => std::hint::spin_loop(),
                     Step::Look => _ = self.look_at_time(),
                     Step::Yield => {
