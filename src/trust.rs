@@ -256,7 +256,8 @@ impl<T: 'static> Trust<T> {
 
     /// Takes the value back, if this is the last trust.
     ///
-    /// Everything issued before has run by then. Weak trusts do not count, and are dead after.
+    /// Everything issued before has run by then, though a `then` may still be to come. Weak trusts
+    /// do not count, and are dead after.
     ///
     /// ```
     /// # #[gossamer::main]
