@@ -52,9 +52,6 @@ pub(crate) struct Client {
     pub(crate) hold: InlineHold,
     /// Whether the results at hand are those of this worker's own trustee.
     harvests_own: Cell<bool>,
-    /// Whether the last of the results at hand is acted on. What is issued then goes out at once,
-    /// before the way back to where it would: a tenth of a round trip.
-    acts_on_last: Cell<bool>,
     is_closed: Cell<bool>,
 }
 
@@ -95,7 +92,6 @@ impl Client {
             pending: PendingTable::default(),
             hold: InlineHold::default(),
             harvests_own: Cell::new(false),
-            acts_on_last: Cell::new(false),
             is_closed: Cell::new(false),
         }
     }
@@ -136,9 +132,6 @@ impl Client {
             self.dirty.insert(to);
         }
         lane.issue::<U, W, C>(key, work, data);
-        if self.acts_on_last.get() && lane.link.in_flight() <= 1 {
-            self.send(to, &mut lane);
-        }
         drop(lane);
         if to == self.index {
             self.hold.add();
@@ -264,11 +257,9 @@ impl Client {
             let caught = catch_unwind(AssertUnwindSafe(|| {
                 while left > 0 {
                     left -= 1;
-                    self.acts_on_last.set(left == 0);
                     self.complete_next(to, responses, None);
                 }
             }));
-            self.acts_on_last.set(false);
             if let Err(payload) = caught {
                 self.report(payload);
             }
