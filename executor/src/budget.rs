@@ -3,8 +3,8 @@
 //!
 //! Each poll of a task starts with [`Config::budget`](crate::Config::budget) units. An operation
 //! takes one by [`charge`] or [`poll_charge`]; at none left it says that it is not ready, though
-//! it is, and the task's turn ends. One unit may be owed ([`overdraw`]). Outside of tasks, on other executors and in
-//! [`unconstrained`] nothing is charged.
+//! it is, and the task's turn ends. One unit may be owed ([`overdraw`]). Outside of tasks, on
+//! other executors and in [`unconstrained`] nothing is charged.
 
 use std::cell::Cell;
 use std::future::Future;

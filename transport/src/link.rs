@@ -24,7 +24,8 @@
 //!
 //! Rows 1 and 3 are the writers of slot.rs, rows 2 and 4 its readers. Each end exists once and
 //! moves on by `&mut self` only, so what one end does is done in order. What the words of a
-//! request slot mean is settled by `Image::push_request`, which wrote them; the readers are in batch.rs.
+//! request slot mean is settled by `Image::push_request`, which wrote them; the readers are in
+//! batch.rs.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
