@@ -120,6 +120,14 @@ impl Client {
             .all(|lane| lane.borrow().link.is_idle())
     }
 
+    /// Says that a request to worker `to` is about to be issued, ahead of what else that takes.
+    ///
+    /// The client is not closed.
+    #[inline(always)]
+    pub(crate) fn prepare(&self, to: u32) {
+        self.lane(to).borrow_mut().link.prepare();
+    }
+
     /// Issues a request to the trustee of worker `to`.
     ///
     /// The client is not closed.

@@ -169,6 +169,7 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
         if worker.client.is_closed() {
             return Poll::Ready(Err(Fault::Closed));
         }
+        worker.client.prepare(to);
         let entry = worker.client.pending().insert::<U>(cx.waker().clone());
         self.progress = Progress::Issued {
             issuer: worker.index(),

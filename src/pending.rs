@@ -79,7 +79,7 @@ impl PendingTable {
     /// Opens an entry for a result of type `U`.
     #[inline(always)]
     pub(crate) fn insert<U: 'static>(&self, waker: Waker) -> u32 {
-        self.open::<U>(State::Waiting(waker))
+        self.open::<U>(|| State::Waiting(waker))
     }
 
     /// Opens an entry for a future that is to ask for its outcome later.
@@ -95,11 +95,13 @@ impl PendingTable {
             }
             Err(fault) => State::Failed(fault),
         };
-        self.open::<U>(state)
+        self.open::<U>(|| state)
     }
 
+    /// `state` is made where it is to lie: stored as words and moved as a whole, it would wait until
+    /// they have left the store buffer.
     #[inline(always)]
-    fn open<U: 'static>(&self, state: State) -> u32 {
+    fn open<U: 'static>(&self, state: impl FnOnce() -> State) -> u32 {
         let mut entries = self.entries.borrow_mut();
         let index = match entries.free.pop() {
             Some(index) => index,
@@ -107,7 +109,7 @@ impl PendingTable {
         };
         let entry = &mut entries.table[index as usize];
         entry.drop_result = drop_result::<U>;
-        let free = replace(&mut entry.state, state);
+        let free = replace(&mut entry.state, state());
         debug_assert!(matches!(free, State::Free));
         std::mem::forget(free); // nothing to drop, which the compiler cannot know
         index

@@ -28,7 +28,6 @@
 //! batch.rs.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use crate::batch::{Requests, Responses};
 use crate::call::{Call, Key, Word};
@@ -44,7 +43,7 @@ use crate::spool::Spool;
 #[derive(Debug)]
 pub struct ClientLink<F> {
     fabric: F,
-    responses: Arc<Ring>,
+    responses: Ring,
     /// Records that go out with the next publish, and their notes.
     batch: Image,
     notes: Spool,
@@ -86,7 +85,7 @@ pub struct Place {
 }
 
 impl<F: Fabric> ClientLink<F> {
-    pub(crate) fn new(fabric: F, responses: Arc<Ring>) -> Self {
+    pub(crate) fn new(fabric: F, responses: Ring) -> Self {
         let in_flight = (0..responses.depth()).map(|_| Spool::new()).collect();
         Self {
             fabric,
@@ -112,7 +111,7 @@ impl<F: Fabric> ClientLink<F> {
     }
 
     /// Publishes what was issued, if a slot is free; returns whether a batch went out.
-    #[inline]
+    #[inline(always)]
     pub fn publish(&mut self) -> bool {
         if self.batch.count() == 0 || self.in_flight() == self.responses.depth() {
             return false;
@@ -130,11 +129,11 @@ impl<F: Fabric> ClientLink<F> {
 
     /// Publishes all that finds room, the backlog included, and flushes the fabric; returns how
     /// many batches went out since the last flush, those that `issue` published included.
-    #[inline]
+    #[inline(always)]
     pub fn flush(&mut self) -> u32 {
         self.publish();
-        while !self.backlog.requests.is_empty() && self.readmit() {
-            self.publish();
+        if !self.backlog.requests.is_empty() {
+            self.publish_backlog();
         }
         let published = self.next.wrapping_sub(self.flushed);
         if published > 0 {
@@ -179,6 +178,14 @@ impl<F: Fabric> ClientLink<F> {
         self.responses.slot(index).finish(self.oldest);
         self.in_flight[index].clear();
         self.oldest = self.oldest.wrapping_add(1);
+    }
+
+    /// Says that a request is about to be issued, which may be the only one of its batch.
+    #[inline(always)]
+    pub fn prepare(&mut self) {
+        if self.batch.count() == 0 && self.in_flight() < self.responses.depth() {
+            self.fabric.prepare(self.responses.index_of(self.next));
+        }
     }
 
     /// Whether nothing is issued, published or waiting for its results.
@@ -248,6 +255,14 @@ impl<F: Fabric> ClientLink<F> {
         }
     }
 
+    /// Publishes the backlog as far as there are slots.
+    #[inline(never)]
+    fn publish_backlog(&mut self) {
+        while self.readmit() {
+            self.publish();
+        }
+    }
+
     /// Moves requests from the backlog into the batch; returns whether any found room.
     fn readmit(&mut self) -> bool {
         let before = self.batch.count();
@@ -276,14 +291,14 @@ impl<F: Fabric> ClientLink<F> {
 #[derive(Debug)]
 pub struct TrusteeLink<F> {
     fabric: F,
-    requests: Arc<Ring>,
+    requests: Ring,
     /// The sequence of the next batch to serve.
     next: u32,
     served: u64,
 }
 
 impl<F: Fabric> TrusteeLink<F> {
-    pub(crate) fn new(fabric: F, requests: Arc<Ring>) -> Self {
+    pub(crate) fn new(fabric: F, requests: Ring) -> Self {
         Self {
             fabric,
             requests,
@@ -319,6 +334,7 @@ impl<F: Fabric> TrusteeLink<F> {
     #[inline(always)]
     pub unsafe fn respond(&mut self, results: &mut Image) {
         let index = self.requests.index_of(self.next);
+        self.fabric.prepare(index);
         self.requests.slot(index).finish(self.next);
         // SAFETY: row 3 of the table: the client published this batch after it released the
         // response that was in this slot before.

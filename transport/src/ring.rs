@@ -1,10 +1,13 @@
 //! A ring of slots: the memory of one direction of a link.
 
+use std::sync::Arc;
+
 use crate::slot::Slot;
 
-/// Slots that one side writes in turn and the other reads in turn.
+/// Slots that one side writes in turn and the other reads in turn; a clone is the other side's.
+#[derive(Clone)]
 pub(crate) struct Ring {
-    slots: Box<[Slot]>,
+    slots: Arc<[Slot]>,
 }
 
 impl Ring {

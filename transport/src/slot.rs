@@ -84,6 +84,26 @@ fn prefetch(address: *const Word) {
     let _ = address;
 }
 
+/// Asks for the cache line at `address` to write it, where the processor has a way to.
+#[inline(always)]
+fn prefetch_to_write(address: *const Word) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        // SAFETY: a prefetch of any address is only a hint, and a processor without this one does
+        // nothing. There is an intrinsic, but it is another prefetch unless the whole program is
+        // compiled for a processor that is known to have this one.
+        unsafe {
+            std::arch::asm!(
+                "prefetchw [{}]",
+                in(reg) address,
+                options(nostack, preserves_flags, readonly)
+            );
+        }
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = address;
+}
+
 /// What a slot's last word says of its batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seal {
@@ -167,6 +187,12 @@ impl Slot {
         // Acquire: pairs with the Release store in `publish`.
         let seal = Seal::from_word(self.seal.load(Ordering::Acquire));
         (seal.sequence == sequence).then_some(seal)
+    }
+
+    /// Asks for the line of the seal, to write it.
+    #[inline(always)]
+    pub(crate) fn prepare(&self) {
+        prefetch_to_write((&raw const self.seal).cast());
     }
 
     /// Asks for the lines of a batch that `take` returned: they are another core's, and so all

@@ -1,12 +1,14 @@
 //! The fabric between workers of one process: a copy and a Release store.
 //!
+//! The reader polls the line that is written, so it lies with both cores, and the store has to wait
+//! until the reader's is gone. It is asked for ahead ([`Fabric::prepare`]), by so much as that takes:
+//! a round trip of 120 instead of 130 ns. Earlier, and the reader's next look takes it back.
+//!
 //! # Unsafe
 //!
 //! | what | who may touch it | in which state |
 //! |---|---|---|
 //! | a slot of `peer`, to write it | the one `Memory` that `link` made for that ring | once the batch that was in it has been answered |
-
-use std::sync::Arc;
 
 use crate::fabric::Fabric;
 use crate::image::Image;
@@ -22,7 +24,7 @@ pub const DEPTH: usize = if cfg!(loom) { 2 } else { 4 };
 /// Slot memory of the peer, in this process.
 #[derive(Debug)]
 pub struct Memory {
-    peer: Arc<Ring>,
+    peer: Ring,
 }
 
 impl Fabric for Memory {
@@ -31,6 +33,11 @@ impl Fabric for Memory {
         // SAFETY: the row of the table: this is the only `Memory` for the ring, so its only writer;
         // that the slot was answered is the caller's word.
         unsafe { self.peer.slot(index).publish(image, sequence) }
+    }
+
+    #[inline(always)]
+    fn prepare(&mut self, index: usize) {
+        self.peer.slot(index).prepare();
     }
 }
 
@@ -42,14 +49,10 @@ impl Fabric for Memory {
 /// assert_eq!(trustee.served(), 0);
 /// ```
 pub fn link() -> (ClientLink<Memory>, TrusteeLink<Memory>) {
-    let requests = Arc::new(Ring::new(DEPTH));
-    let responses = Arc::new(Ring::new(DEPTH));
-    let client = ClientLink::new(
-        Memory {
-            peer: Arc::clone(&requests),
-        },
-        Arc::clone(&responses),
-    );
+    let requests = Ring::new(DEPTH);
+    let responses = Ring::new(DEPTH);
+    let peer = requests.clone();
+    let client = ClientLink::new(Memory { peer }, responses.clone());
     let trustee = TrusteeLink::new(Memory { peer: responses }, requests);
     (client, trustee)
 }

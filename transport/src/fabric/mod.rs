@@ -16,6 +16,10 @@ pub trait Fabric {
     /// The peer has answered the batch that was in that slot before, if any.
     unsafe fn push(&mut self, index: usize, image: &Image, sequence: u32);
 
+    /// Slot `index`, whose batch the peer has answered, is likely to be pushed to in about the time
+    /// that a cache line takes: for fabrics that can get ready for it.
+    fn prepare(&mut self, _index: usize) {}
+
     /// Sends what was pushed, for fabrics that gather.
     fn flush(&mut self) {}
 }
