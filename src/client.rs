@@ -120,12 +120,15 @@ impl Client {
             .all(|lane| lane.borrow().link.is_idle())
     }
 
-    /// Says that a request to worker `to` is about to be issued, ahead of what else that takes.
+    /// Says that a request to worker `to` is about to be issued, ahead of what else that takes; if
+    /// others are to go out already, there is no hurry.
     ///
     /// The client is not closed.
     #[inline(always)]
     pub(crate) fn prepare(&self, to: u32) {
-        self.lane(to).borrow_mut().link.prepare();
+        if self.dirty.is_empty() {
+            self.lane(to).borrow_mut().link.prepare();
+        }
     }
 
     /// Issues a request to the trustee of worker `to`.

@@ -32,6 +32,7 @@ impl LaneSet {
         word.set(word.get() & !bit(lane));
     }
 
+    #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
         self.first.get() == 0 && self.rest.iter().all(|word| word.get() == 0)
     }

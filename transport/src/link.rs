@@ -183,7 +183,7 @@ impl<F: Fabric> ClientLink<F> {
     /// Says that a request is about to be issued, which may be the only one of its batch.
     #[inline(always)]
     pub fn prepare(&mut self) {
-        if self.batch.count() == 0 && self.in_flight() < self.responses.depth() {
+        if self.in_flight() < self.responses.depth() {
             self.fabric.prepare(self.responses.index_of(self.next));
         }
     }
