@@ -222,7 +222,11 @@ mod tests {
             assert_eq!(steps[17], Step::Park);
             idler.progressed();
         }
-        assert_eq!(steps(&mut idler, 64, false)[63], Step::Look, "no more crowded");
+        assert_eq!(
+            steps(&mut idler, 64, false)[63],
+            Step::Look,
+            "no more crowded"
+        );
     }
 
     #[test]
