@@ -134,6 +134,29 @@ fn dropped_with_its_result() {
     });
 }
 
+/// Nobody asks for the outcome any more: it lies in the table until the runtime ends.
+#[test]
+fn forgotten_with_its_result() {
+    let (drops, made) = (Drops::default(), Drops::default());
+    let runtime = runtime();
+    let (witness, result) = (drops.witness(), made.clone());
+    runtime.block_on(async move {
+        let near = exhausted(0).await;
+        let mut request = near.apply(move |n| {
+            drop(witness);
+            *n += 1;
+            result.witness()
+        });
+        assert!(poll_now(&mut request).is_pending());
+        std::mem::forget(request);
+        gossamer::yield_now().await;
+        assert_eq!(near.apply(|n| *n).await, 1);
+    });
+    assert_eq!((drops.count(), made.count()), (1, 0));
+    drop(runtime);
+    assert_eq!((drops.count(), made.count()), (1, 1));
+}
+
 #[test]
 fn results_of_any_size() {
     async fn check<const WORDS: usize>() {

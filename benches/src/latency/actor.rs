@@ -1,6 +1,6 @@
 //! An actor of tokio on the other core, asked through a channel, which answers by a oneshot.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
@@ -8,8 +8,8 @@ use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::LocalSet;
 
+use super::arrivals::{self, Arrival};
 use super::recorder::Recorder;
-use super::schedule::Schedule;
 use crate::harness::machine::{Machine, pin};
 use crate::harness::meter::Clock;
 
@@ -43,30 +43,14 @@ async fn ask_until(asks: Asks, clock: Clock, recorder: Rc<RefCell<Recorder>>) {
 /// How long an answer takes from when the request was due; `None` if it does not keep up.
 pub(crate) fn open(machine: &Machine, rate: f64, millis: u64) -> Option<Vec<f64>> {
     with_actor(machine, async move |asks| {
-        let recorder = Rc::new(RefCell::new(Recorder::new()));
-        let under_way = Rc::new(Cell::new(0_usize));
-        let mut schedule = Schedule::start(rate, millis, 0);
-        loop {
-            let now = Instant::now();
-            if schedule.is_over(now) {
-                break;
-            }
-            while let Some(due) = schedule.due(now) {
-                let (recorder, under_way) = (Rc::clone(&recorder), Rc::clone(&under_way));
-                under_way.set(under_way.get() + 1);
-                let asks = asks.clone();
-                tokio::task::spawn_local(async move {
-                    ask(&asks).await;
-                    recorder.borrow_mut().record(due.elapsed());
-                    under_way.set(under_way.get() - 1);
-                });
-            }
-            tokio::task::yield_now().await;
-        }
-        while under_way.get() > 0 {
-            tokio::task::yield_now().await;
-        }
-        schedule.was_kept().then(|| recorder.borrow().quantiles())
+        let request = |arrival: Arrival| {
+            let asks = asks.clone();
+            tokio::task::spawn_local(async move {
+                ask(&asks).await;
+                arrival.answered();
+            });
+        };
+        arrivals::run(rate, millis, request, tokio::task::yield_now).await
     })
 }
 

@@ -1,14 +1,14 @@
 //! Delegation: the client is worker 0, the trustee worker 1.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Instant;
 
 use futures::executor::block_on;
 use gossamer::{Builder, Idle, Runtime, Trust};
 
+use super::arrivals::{self, Arrival};
 use super::recorder::Recorder;
-use super::schedule::Schedule;
 use crate::harness::machine::Machine;
 use crate::harness::meter::Clock;
 
@@ -44,34 +44,13 @@ async fn apply_until(counter: Trust<u64>, clock: Clock, recorder: Rc<RefCell<Rec
 pub(crate) fn open(machine: &Machine, idle: Idle, rate: f64, millis: u64) -> Option<Vec<f64>> {
     let runtime = runtime(machine, idle);
     let counter = runtime.trustee(1).entrust(0_u64);
-    let recorder = block_on(runtime.spawn_on(0, move || async move {
-        let recorder = Rc::new(RefCell::new(Recorder::new()));
-        let under_way = Rc::new(Cell::new(0_usize));
-        let mut schedule = Schedule::start(rate, millis, 0);
-        loop {
-            let now = Instant::now();
-            if schedule.is_over(now) {
-                break;
-            }
-            while let Some(due) = schedule.due(now) {
-                let (recorder, under_way) = (Rc::clone(&recorder), Rc::clone(&under_way));
-                under_way.set(under_way.get() + 1);
-                counter.apply_then(
-                    |n| *n += 1,
-                    move |()| {
-                        recorder.borrow_mut().record(due.elapsed());
-                        under_way.set(under_way.get() - 1);
-                    },
-                );
-            }
-            gossamer::yield_now().await;
-        }
-        while under_way.get() > 0 {
-            gossamer::yield_now().await;
-        }
-        schedule.was_kept().then(|| recorder.borrow().quantiles())
+    let kept = block_on(runtime.spawn_on(0, move || async move {
+        let request = |arrival: Arrival| {
+            counter.apply_then(|n| *n += 1, move |()| arrival.answered());
+        };
+        arrivals::run(rate, millis, request, gossamer::yield_now).await
     }));
-    recorder.expect("the client ran")
+    kept.expect("the client ran")
 }
 
 fn runtime(machine: &Machine, idle: Idle) -> Runtime {

@@ -6,6 +6,7 @@
 //! that a stall is seen by all that had to wait for it.
 
 mod actor;
+mod arrivals;
 mod delegated;
 mod recorder;
 mod schedule;

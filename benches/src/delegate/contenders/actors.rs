@@ -23,6 +23,19 @@ pub(crate) struct Request<const N: usize> {
     answer: oneshot::Sender<Object<N>>,
 }
 
+impl<const N: usize> Request<N> {
+    /// A request, and where its answer comes.
+    fn new(place: usize, amounts: Object<N>) -> (Self, oneshot::Receiver<Object<N>>) {
+        let (answer, answered) = oneshot::channel();
+        let request = Self {
+            place,
+            amounts,
+            answer,
+        };
+        (request, answered)
+    }
+}
+
 /// The objects of one actor.
 struct Share<const N: usize> {
     objects: Box<[Object<N>]>,
@@ -39,6 +52,12 @@ impl<const N: usize> Share<N> {
 
     fn act(&mut self, place: usize, amounts: Object<N>) -> Object<N> {
         act(&mut self.objects[place], amounts, self.section)
+    }
+
+    fn serve(&mut self, request: Request<N>) {
+        let before = self.act(request.place, request.amounts);
+        // A client that has gone wants no answer.
+        let _ = request.answer.send(before);
     }
 }
 
@@ -83,24 +102,17 @@ impl<const N: usize> Ask<N> for mpsc::Sender<Request<N>> {
         let mut share = Share::of(load);
         tokio::spawn(async move {
             while let Some(request) = receiver.recv().await {
-                let before = share.act(request.place, request.amounts);
-                // A client that has gone wants no answer.
-                let _ = request.answer.send(before);
+                share.serve(request);
             }
         });
         sender
     }
 
     async fn ask(&self, place: usize, amounts: Object<N>) -> Object<N> {
-        let (answer, answered) = oneshot::channel();
-        let request = Request {
-            place,
-            amounts,
-            answer,
-        };
+        let (request, answer) = Request::new(place, amounts);
         let sent = self.send(request).await;
         assert!(sent.is_ok(), "the actor lives");
-        answered.await.expect("the actor answers")
+        answer.await.expect("the actor answers")
     }
 }
 
@@ -110,24 +122,17 @@ impl<const N: usize> Ask<N> for async_channel::Sender<Request<N>> {
         let mut share = Share::of(load);
         tokio::spawn(async move {
             while let Ok(request) = receiver.recv().await {
-                let before = share.act(request.place, request.amounts);
-                // A client that has gone wants no answer.
-                let _ = request.answer.send(before);
+                share.serve(request);
             }
         });
         sender
     }
 
     async fn ask(&self, place: usize, amounts: Object<N>) -> Object<N> {
-        let (answer, answered) = oneshot::channel();
-        let request = Request {
-            place,
-            amounts,
-            answer,
-        };
+        let (request, answer) = Request::new(place, amounts);
         let sent = self.send(request).await;
         assert!(sent.is_ok(), "the actor lives");
-        answered.await.expect("the actor answers")
+        answer.await.expect("the actor answers")
     }
 }
 
