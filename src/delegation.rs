@@ -190,7 +190,11 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
     ) -> Poll<Outcome<U>> {
         match self.progress {
             Progress::Issued { issuer, entry } if issuer == worker.index() => {
-                let outcome = ready!(worker.client.pending().poll::<U>(entry, cx));
+                let pending = worker.client.pending();
+                let outcome = match pending.take::<U>(entry) {
+                    Some(result) => Ok(result),
+                    None => ready!(pending.poll_not_done::<U>(entry, cx)),
+                };
                 self.progress = Progress::Finished;
                 Poll::Ready(outcome)
             }

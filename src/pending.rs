@@ -115,24 +115,21 @@ impl PendingTable {
         index
     }
 
-    /// The future's poll: takes the outcome, or leaves the waker to be woken by it.
+    /// The future's poll, first part: takes the result, if it is there.
     #[inline(always)]
-    pub(crate) fn poll<U: 'static>(&self, index: u32, cx: &Context<'_>) -> Poll<Outcome<U>> {
+    pub(crate) fn take<U: 'static>(&self, index: u32) -> Option<U> {
         let mut entries = self.entries.borrow_mut();
-        if let Some(Pending {
-            state: State::Done(stored),
-            ..
-        }) = entries.table.get(index as usize)
-        {
-            let stored = *stored;
-            std::mem::forget(entries.remove(index)); // copied above
-            drop(entries);
-            // SAFETY: row 1 of the table: it was `Done`; the entry is out of the table, so this is
-            // once.
-            return Poll::Ready(Ok(unsafe { self.unstore(stored) }));
-        }
+        let Entries { table, free } = &mut *entries;
+        let entry = table.get_mut(index as usize)?;
+        let State::Done(stored) = entry.state else {
+            return None;
+        };
+        std::mem::forget(replace(&mut entry.state, State::Free)); // copied above
+        free.push(index);
         drop(entries);
-        self.poll_not_done(index, cx)
+        // SAFETY: row 1 of the table: it was `Done`; the entry is out of the table, so this is
+        // once.
+        Some(unsafe { self.unstore(stored) })
     }
 
     /// The future is gone: nobody waits for the result any more.
@@ -173,8 +170,13 @@ impl PendingTable {
             return self.complete_unawaited(index, Ok(result.take()));
         };
         let done = State::Done(self.store(&result));
-        let State::Waiting(waker) = replace(&mut entry.state, done) else {
-            unreachable!("matched above")
+        let waker = match replace(&mut entry.state, done) {
+            State::Waiting(waker) => waker,
+            other => {
+                // Were it to be dropped, it would be moved through memory on the way above, too.
+                std::mem::forget(other);
+                unreachable!("matched above")
+            }
         };
         drop(entries);
         client.wake(waker);
@@ -208,8 +210,10 @@ impl PendingTable {
         }
     }
 
+    /// The future's poll, second part: takes the failure, or leaves the waker to be woken by the
+    /// outcome.
     #[cold]
-    fn poll_not_done<U: 'static>(&self, index: u32, cx: &Context<'_>) -> Poll<Outcome<U>> {
+    pub(crate) fn poll_not_done<U: 'static>(&self, index: u32, cx: &Context<'_>) -> Poll<Outcome<U>> {
         let mut entries = self.entries.borrow_mut();
         match entries.table.get(index as usize).map(|entry| &entry.state) {
             None => return Poll::Ready(Err(Fault::Closed)), // swept
