@@ -213,7 +213,11 @@ impl PendingTable {
     /// The future's poll, second part: takes the failure, or leaves the waker to be woken by the
     /// outcome.
     #[cold]
-    pub(crate) fn poll_not_done<U: 'static>(&self, index: u32, cx: &Context<'_>) -> Poll<Outcome<U>> {
+    pub(crate) fn poll_not_done<U: 'static>(
+        &self,
+        index: u32,
+        cx: &Context<'_>,
+    ) -> Poll<Outcome<U>> {
         let mut entries = self.entries.borrow_mut();
         match entries.table.get(index as usize).map(|entry| &entry.state) {
             None => return Poll::Ready(Err(Fault::Closed)), // swept
