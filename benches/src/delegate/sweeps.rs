@@ -103,8 +103,8 @@ fn threads(machine: &Machine, cores: usize) -> Sweep<'_> {
     let title = format!("threads on one object; {cores} cores");
     let loads = counts.iter().map(|&count| Load::plain(count)).collect();
     let sweep = Sweep::new(&title, "threads", &counts, &THROUGHPUT).we_lose_because(
-        "a thread alone pays for a lock as little as for a local request; and a mutex lets \
-         other threads sleep, where requests wait for a trustee that does not run.",
+        "a thread alone pays less for a lock than for a local request; and an unfair lock stays \
+         with a thread for many operations: see the fairness.",
     );
     with_contenders(sweep, machine, &Contender::SHARING, loads)
 }
