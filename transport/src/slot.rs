@@ -89,8 +89,8 @@ fn prefetch(address: *const Word) {
 fn prefetch_to_write(address: *const Word) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
-        // SAFETY: a prefetch of any address is only a hint, and a processor without this one does
-        // nothing. There is an intrinsic, but it is another prefetch unless the whole program is
+        // SAFETY: a prefetch of any address is only a hint, and a processor without this one
+        // takes it for a no-op. There is an intrinsic, but it is another prefetch unless the whole program is
         // compiled for a processor that is known to have this one.
         unsafe {
             std::arch::asm!(
