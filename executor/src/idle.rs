@@ -61,8 +61,15 @@ pub(crate) struct Idler {
     idle: Idle,
     spin: Duration,
     in_vain: u32,
-    yields: u32,
     spinning_since: Option<Instant>,
+    /// So many turns in vain go between two yields, or two looks at the time.
+    patience: u32,
+    /// Yields since a turn was not in vain.
+    yields: u32,
+    /// Times that turns began to be in vain since the last yield: each but the last had its end in
+    /// something that was found.
+    waits: u32,
+    yields_ever: u32,
 }
 
 /// What to do after a turn in vain.
@@ -87,8 +94,11 @@ impl Idler {
             idle,
             spin,
             in_vain: 0,
-            yields: 0,
             spinning_since: None,
+            patience: PATIENT,
+            yields: 0,
+            waits: 0,
+            yields_ever: 0,
         }
     }
 
@@ -108,7 +118,7 @@ impl Idler {
         let turn = self.in_vain;
         self.in_vain = turn.wrapping_add(1);
         // The first turns come without a hint, which costs as much as several turns.
-        if turn.wrapping_sub(1) < TURNS_PER_LOOK - 2 && self.idle != Idle::Park {
+        if turn.wrapping_sub(1) < self.patience - 2 && self.idle != Idle::Park {
             return Step::Again;
         }
         self.in_vain_slowly(turn, is_oversubscribed, now)
@@ -126,28 +136,44 @@ impl Idler {
             Idle::Adaptive if turn == 0 => {
                 self.spinning_since = None;
                 self.yields = 0;
+                self.waits = self.waits.saturating_add(1);
                 Step::Again
             }
-            _ if turn < TURNS_PER_LOOK - 1 => Step::Again,
-            _ if !turn.wrapping_add(1).is_multiple_of(TURNS_PER_LOOK) => Step::Hint,
+            _ if turn < self.patience - 1 => Step::Again,
+            _ if !turn.wrapping_add(1).is_multiple_of(self.patience) => Step::Hint,
             Idle::Spin if is_oversubscribed() => Step::Yield,
             Idle::Spin => Step::Look,
-            Idle::Adaptive => {
-                let now = now();
-                let since = *self.spinning_since.get_or_insert(now);
-                let spun = now.saturating_duration_since(since);
-                let is_crowded = is_oversubscribed();
-                if !is_crowded && spun < self.spin {
-                    return Step::Look;
-                }
-                let yields = if is_crowded { YIELDS_CROWDED } else { 1 };
-                if self.yields < yields {
-                    self.yields += 1;
-                    Step::Yield
-                } else {
-                    Step::Park
-                }
-            }
+            Idle::Adaptive if is_oversubscribed() => self.wait_crowded(),
+            Idle::Adaptive => self.wait_alone(now()),
+        }
+    }
+
+    /// There is a core for each executor: it spins for its time, yields once, then parks.
+    fn wait_alone(&mut self, now: Instant) -> Step {
+        self.patience = PATIENT;
+        let since = *self.spinning_since.get_or_insert(now);
+        if now.saturating_duration_since(since) < self.spin {
+            return Step::Look;
+        }
+        self.yield_or_park(1)
+    }
+
+    /// What it waits for may need the core: it yields some times, then parks.
+    fn wait_crowded(&mut self) -> Step {
+        self.yields_ever = self.yields_ever.wrapping_add(1);
+        let pays = self.waits > WAITS_THAT_PAY || self.yields_ever.is_multiple_of(YIELDS_PER_TRIAL);
+        self.patience = if pays { PATIENT } else { IMPATIENT };
+        self.waits = 0;
+        self.yield_or_park(YIELDS_CROWDED)
+    }
+
+    fn yield_or_park(&mut self, yields: u32) -> Step {
+        if self.yields < yields {
+            self.yields += 1;
+            Step::Yield
+        } else {
+            self.patience = PATIENT; // nothing came of letting others run
+            Step::Park
         }
     }
 }
@@ -165,8 +191,17 @@ pub(crate) fn await_looks() {
     }
 }
 
-/// So many turns in vain go between two looks at the time.
-const TURNS_PER_LOOK: u32 = 64;
+/// So many turns in vain go between two looks at the time, or two yields while looking pays.
+const PATIENT: u32 = 64;
+/// And so many between two yields while it does not: each of 8 on 2 cores that ask all others in
+/// turn finds all it can do in the first turns that it is let run; looking on, as it does with
+/// [`PATIENT`], costs 0.3 of the throughput.
+const IMPATIENT: u32 = 2;
+/// Looking pays if it has found something more often than this since the last yield: then another
+/// executor that answers runs on another core just now.
+const WAITS_THAT_PAY: u32 = 8;
+/// After so many yields it tries again whether looking pays.
+const YIELDS_PER_TRIAL: u32 = 16;
 /// Before it sleeps among more executors than cores, each lets other threads run so often. A sleep
 /// and a wake cost as much as a hundred requests, and what is waited for comes when others have
 /// run: with 8 on 2 cores that each ask their neighbour, 0.3 of the throughput of 2 by sleeping at
@@ -208,14 +243,38 @@ mod tests {
     fn adaptive_oversubscribed_yields_some_times_then_parks() {
         let mut idler = Idler::new(Idle::Adaptive, Duration::from_secs(1));
         for _ in 0..2 {
-            let steps = steps(&mut idler, 5 * 64, true);
-            let ends: Vec<_> = steps.iter().skip(63).step_by(64).collect();
-            assert_eq!(ends[..4], [&Step::Yield; 4]);
-            assert_eq!(ends[4], &Step::Park);
+            let steps = steps(&mut idler, 64 + 4 * 2, true);
+            let at = |step| steps.iter().filter(|&&other| other == step).count();
+            assert_eq!(steps[63], Step::Yield);
+            assert_eq!((at(Step::Yield), at(Step::Park)), (4, 1));
+            assert_eq!(steps.last(), Some(&Step::Park));
             idler.progressed();
         }
         let steps = steps(&mut idler, 64, false);
         assert_eq!(steps[63], Step::Look, "no more crowded");
+    }
+
+    /// How many turns in vain go before it yields.
+    fn patience(idler: &mut Idler) -> usize {
+        let mut steps = std::iter::from_fn(|| steps(idler, 1, true).pop());
+        let patience = 1 + steps.position(|step| step == Step::Yield).expect("endless");
+        idler.progressed();
+        patience
+    }
+
+    #[test]
+    fn adaptive_oversubscribed_looks_on_while_that_pays() {
+        let mut idler = Idler::new(Idle::Adaptive, Duration::from_secs(1));
+        assert_eq!(patience(&mut idler), 64, "at first");
+        assert_eq!(patience(&mut idler), 2, "nothing was found by looking");
+        for _ in 0..WAITS_THAT_PAY {
+            assert_eq!(steps(&mut idler, 1, true), [Step::Again]);
+            idler.progressed();
+        }
+        assert_eq!(patience(&mut idler), 2);
+        assert_eq!(patience(&mut idler), 64, "much was found by looking");
+        let trial = (0..YIELDS_PER_TRIAL).position(|_| patience(&mut idler) == 64);
+        assert!(trial.is_some(), "tries again now and then");
     }
 
     #[test]

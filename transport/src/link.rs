@@ -310,9 +310,14 @@ impl<F: Fabric> TrusteeLink<F> {
     /// The oldest batch that was not responded to, if it has arrived.
     #[inline(always)]
     pub fn take(&mut self) -> Option<Requests<'_>> {
-        let slot = self.requests.slot(self.requests.index_of(self.next));
+        let index = self.requests.index_of(self.next);
+        let slot = self.requests.slot(index);
         let seal = slot.take(self.next)?;
         slot.prefetch(seal);
+        // One request is answered before that would come, and what it needs is to be first.
+        if seal.count > 1 {
+            self.fabric.prepare(index);
+        }
         // SAFETY: row 2 of the table: the batch was sealed, and no batch is empty.
         Some(unsafe { Requests::new(slot.words(), seal) })
     }

@@ -189,10 +189,13 @@ impl Slot {
         (seal.sequence == sequence).then_some(seal)
     }
 
-    /// Asks for the line of the seal, to write it.
+    /// Asks for the line of the seal and the one below it, to write them. A batch that needs only
+    /// the first leaves the second where it is.
     #[inline(always)]
     pub(crate) fn prepare(&self) {
+        let below_trailer = self.words().wrapping_add(BODY_WORDS - LINE_WORDS);
         prefetch_to_write((&raw const self.seal).cast());
+        prefetch_to_write(below_trailer);
     }
 
     /// Asks for the lines of a batch that `take` returned: they are another core's, and so all

@@ -2,7 +2,8 @@
 //!
 //! The reader polls the line that is written, so it lies with both cores, and the store has to wait
 //! until the reader's is gone. It is asked for ahead ([`Fabric::prepare`]), by so much as that takes:
-//! a round trip of 117 instead of 130 ns. Earlier, and the reader's next look takes it back.
+//! a round trip of 117 instead of 130 ns. Earlier, and the reader's next look takes it back. Two
+//! lines are asked for: small batches have no more.
 //!
 //! # Unsafe
 //!
