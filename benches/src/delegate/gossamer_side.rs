@@ -106,7 +106,7 @@ fn runtime(machine: &Machine) -> Runtime {
 }
 
 #[inline(always)]
-fn fetch_add(counter: &mut u64, amount: u64) -> u64 {
+pub(super) fn fetch_add(counter: &mut u64, amount: u64) -> u64 {
     let before = *counter;
     *counter = before.wrapping_add(amount);
     before
