@@ -16,6 +16,7 @@ mod lane_set;
 mod latch;
 mod mail;
 mod metrics;
+pub mod net;
 mod note;
 mod obituary;
 mod outstanding;
@@ -26,11 +27,13 @@ mod runtime;
 mod settings;
 mod shared;
 mod shutdown;
+pub mod signal;
 mod stall;
 mod sync;
 mod trust;
 mod trustee;
 mod trustee_handle;
+mod unblock;
 mod weak;
 mod worker;
 
@@ -53,6 +56,7 @@ pub use shared::PanicReport;
 pub use stall::Stall;
 pub use trust::Trust;
 pub use trustee_handle::Trustee;
+pub use unblock::unblock;
 pub use weak::WeakTrust;
 
 #[doc(hidden)]

@@ -1,9 +1,11 @@
 //! [`Executor`]: the tasks of one thread.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
@@ -11,6 +13,7 @@ use crate::contain::contain;
 use crate::current::{Entered, with_current};
 use crate::idle::Idle;
 use crate::inbox::Batch;
+use crate::io::{Events, Reactor};
 use crate::join::JoinHandle;
 use crate::registry::Occupancy;
 use crate::remote::{Message, Remote};
@@ -43,6 +46,10 @@ pub struct Executor {
     pub(crate) config: Config,
     pub(crate) tasks: Tasks,
     pub(crate) timers: Timers,
+    /// There from the first time that a task waits for a descriptor.
+    pub(crate) watched: OnceCell<Watched>,
+    /// The turn after which descriptors are looked at; never, without any.
+    pub(crate) io_due: Cell<u64>,
     /// Messages that were taken from the inbox and not handled yet.
     pub(crate) backlog: RefCell<Batch<Message>>,
     pub(crate) is_stopping: Cell<bool>,
@@ -160,6 +167,12 @@ impl<const N: usize> Resident for [&dyn Resident; N] {
     }
 }
 
+/// The descriptors that an executor watches, and room for what is told of them.
+pub(crate) struct Watched {
+    pub(crate) reactor: Arc<Reactor>,
+    pub(crate) events: RefCell<Events>,
+}
+
 /// Names one executor for the life of the process, unlike its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ExecutorId(u64);
@@ -203,6 +216,8 @@ impl Executor {
             config,
             tasks: Tasks::new(remote.place()),
             timers: Timers::default(),
+            watched: OnceCell::new(),
+            io_due: Cell::new(u64::MAX),
             backlog: RefCell::new(Batch::empty()),
             is_stopping: Cell::new(false),
             charged: Cell::new(0),
@@ -331,6 +346,23 @@ impl Executor {
     pub(crate) fn timers(&self) -> &Timers {
         &self.timers
     }
+
+    /// What watches descriptors here, made at first use: from then on the thread sleeps in it.
+    pub(crate) fn reactor(&self) -> io::Result<Arc<Reactor>> {
+        if let Some(watched) = self.watched.get() {
+            return Ok(Arc::clone(&watched.reactor));
+        }
+        let reactor = Arc::new(Reactor::new()?);
+        let watched = Watched {
+            reactor: Arc::clone(&reactor),
+            events: RefCell::default(),
+        };
+        let ringing = Arc::clone(&reactor);
+        self.remote.sleep().bind_bell(move || ringing.ring());
+        self.io_due.set(0);
+        assert!(self.watched.set(watched).is_ok(), "made on this thread");
+        Ok(reactor)
+    }
 }
 
 impl Drop for Executor {
@@ -341,6 +373,10 @@ impl Drop for Executor {
         self.remote.end();
         let rest = std::mem::replace(&mut *self.backlog.borrow_mut(), Batch::empty());
         drop(rest);
+        if let Some(watched) = self.watched.get() {
+            self.remote.sleep().bind();
+            watched.reactor.close(|waker| contain(|| waker.wake()));
+        }
         for waker in self.timers.clear() {
             contain(|| drop(waker));
         }

@@ -43,6 +43,7 @@ mod executor;
 mod id;
 mod idle;
 mod inbox;
+pub mod io;
 mod join;
 mod join_error;
 mod local;

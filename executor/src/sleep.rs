@@ -17,6 +17,8 @@
 //! Only the publisher that changes SLEEPING to AWAKE unparks, so one sleep costs at most one
 //! futex wait and one futex wake, and none is paid while the peer is awake.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::sync::{
@@ -40,7 +42,7 @@ use crate::sync::{
 pub struct Sleep {
     state: Padded<AtomicU32>,
     spins: AtomicBool,
-    thread: Mutex<Option<Thread>>,
+    bell: Mutex<Bell>,
     parks: AtomicU64,
     unparks: AtomicU64,
 }
@@ -51,7 +53,7 @@ impl Sleep {
         Self {
             state: Padded(AtomicU32::new(AWAKE)),
             spins: AtomicBool::new(false),
-            thread: Mutex::new(None),
+            bell: Mutex::new(Bell::None),
             parks: AtomicU64::new(0),
             unparks: AtomicU64::new(0),
         }
@@ -59,7 +61,13 @@ impl Sleep {
 
     /// Makes the calling thread the sleeper.
     pub fn bind(&self) {
-        *self.thread.lock().expect("never poisoned") = Some(current_thread());
+        *self.bell.lock().expect("never poisoned") = Bell::Unpark(current_thread());
+    }
+
+    /// Makes the calling thread the sleeper, which sleeps by [`block_in`](Self::block_in) from now
+    /// on, in something that `ring` ends.
+    pub fn bind_bell(&self, ring: impl Fn() + Send + Sync + 'static) {
+        *self.bell.lock().expect("never poisoned") = Bell::Ring(Arc::new(ring));
     }
 
     /// Says whether the sleeper never sleeps, so that [`notify`](Self::notify) need not look.
@@ -92,6 +100,19 @@ impl Sleep {
     ///
     /// Returns at once if it was notified since [`announce`](Self::announce).
     pub fn block(&self, timeout: Option<Duration>) -> bool {
+        self.block_in(timeout, |left| {
+            park(left);
+            false
+        })
+    }
+
+    /// As [`block`](Self::block), in `wait`, which takes the time that is left, may return early and
+    /// says whether there is something to do (then this ends, by `true`).
+    pub fn block_in(
+        &self,
+        timeout: Option<Duration>,
+        mut wait: impl FnMut(Option<Duration>) -> bool,
+    ) -> bool {
         // A deadline past the end of time is none.
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
@@ -108,7 +129,10 @@ impl Sleep {
             // Relaxed: a count for people, written by the sleeper only.
             self.parks
                 .store(self.parks.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-            park(left);
+            if wait(left) {
+                self.cancel();
+                return true;
+            }
         }
     }
 
@@ -144,10 +168,8 @@ impl Sleep {
         // Relaxed: a count for people.
         self.unparks.fetch_add(1, Ordering::Relaxed);
         // Cloned out, so that the sleeper never finds the lock held across a system call.
-        let thread = self.thread.lock().expect("never poisoned").clone();
-        if let Some(thread) = thread {
-            thread.unpark();
-        }
+        let bell = self.bell.lock().expect("never poisoned").clone();
+        bell.ring();
         true
     }
 
@@ -161,6 +183,35 @@ impl Sleep {
     pub fn unparks(&self) -> u64 {
         // Relaxed: a count for people.
         self.unparks.load(Ordering::Relaxed)
+    }
+}
+
+/// What ends the sleep of a thread.
+#[derive(Clone)]
+enum Bell {
+    /// There is no sleeper yet.
+    None,
+    Unpark(Thread),
+    Ring(Arc<dyn Fn() + Send + Sync>),
+}
+
+impl Bell {
+    fn ring(&self) {
+        match self {
+            Self::None => {}
+            Self::Unpark(thread) => thread.unpark(),
+            Self::Ring(ring) => ring(),
+        }
+    }
+}
+
+impl fmt::Debug for Bell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::Unpark(_) => "Unpark",
+            Self::Ring(_) => "Ring",
+        })
     }
 }
 

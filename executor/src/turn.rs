@@ -10,7 +10,7 @@ use std::future::Future;
 use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::budget;
 use crate::contain::contain;
@@ -53,11 +53,16 @@ impl Executor {
         let mut idler = Idler::new(self.config.idle, self.config.spin);
         while !self.is_stopping.get() {
             let progressed = self.turn(residents);
-            self.tally.turns.set(self.tally.turns.get() + 1);
+            let turns = self.tally.turns.get() + 1;
+            self.tally.turns.set(turns);
+            if turns >= self.io_due.get() && self.look_at_io() {
+                idler.progressed();
+                continue;
+            }
             if progressed {
                 idler.progressed();
                 self.tally.busy_turns.set(self.tally.busy_turns.get() + 1);
-                if self.tally.turns.get().is_multiple_of(TURNS_PER_LOOK) {
+                if turns.is_multiple_of(TURNS_PER_LOOK) {
                     self.look_at_time();
                 }
             } else {
@@ -228,6 +233,24 @@ impl Executor {
         fired
     }
 
+    /// Wakes who waits for descriptors that have become ready; `true` if there were any.
+    #[cold]
+    fn look_at_io(&self) -> bool {
+        self.io_due.set(self.tally.turns.get() + TURNS_PER_IO);
+        self.wait_for_io(Some(Duration::ZERO))
+    }
+
+    fn wait_for_io(&self, timeout: Option<Duration>) -> bool {
+        let watched = self.watched.get().expect("made before it is due");
+        // Out while wakers run, which are foreign code.
+        let mut events = watched.events.take();
+        let any = watched.reactor.wait(&mut events, timeout, |waker| {
+            contain(|| waker.wake());
+        });
+        watched.events.replace(events);
+        any
+    }
+
     /// Sleeps until something was sent or published, or the next timer is due.
     #[cold]
     fn park(&self, residents: &impl Resident) {
@@ -241,7 +264,12 @@ impl Executor {
         }
         let before = Instant::now();
         let due = self.timers.next_deadline();
-        sleep.block(due.map(|due| due.saturating_duration_since(before)));
+        let timeout = due.map(|due| due.saturating_duration_since(before));
+        if self.watched.get().is_some() {
+            sleep.block_in(timeout, |left| self.wait_for_io(left));
+        } else {
+            sleep.block(timeout);
+        }
         self.tally
             .parked
             .set(self.tally.parked.get() + before.elapsed());
@@ -273,5 +301,7 @@ const TASKS_PER_TURN: usize = 64;
 /// When the tasks of a turn have charged so much to their budgets, the others wait for the next:
 /// those who wait for this worker's trustee are not to wait for what all its tasks do in place.
 const UNITS_PER_TURN: u64 = 128;
+/// Every so many turns descriptors are looked at, if any are watched.
+pub(crate) const TURNS_PER_IO: u64 = 16;
 /// Every so many busy turns the timers are looked at.
 const TURNS_PER_LOOK: u64 = 64;

@@ -1,0 +1,145 @@
+//! [`Poller`]: epoll, at one system call a wait.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::event::{EventfdFlags, Timespec, eventfd};
+use rustix::io::Errno;
+
+/// An epoll instance, and a bell that ends its wait from any thread.
+#[derive(Debug)]
+pub(crate) struct Poller {
+    epoll: OwnedFd,
+    bell: OwnedFd,
+}
+
+/// What has become of a descriptor.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Event {
+    pub(crate) key: usize,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+    /// Nothing more comes, or an error waits: it stays ready whatever an operation finds.
+    pub(crate) read_ended: bool,
+    pub(crate) write_ended: bool,
+}
+
+/// Room for what one wait reports.
+#[derive(Default)]
+pub(crate) struct Events(Vec<epoll::Event>);
+
+impl Events {
+    /// What the last wait has reported; the bell is left out.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Event> {
+        self.0.iter().filter_map(|event| {
+            let (data, flags) = (event.data, event.flags);
+            let key = usize::try_from(data.u64()).ok()?;
+            (key != BELL).then(|| Event {
+                key,
+                readable: flags.intersects(READABLE),
+                writable: flags.intersects(WRITABLE),
+                read_ended: flags.intersects(ENDED | EventFlags::RDHUP),
+                write_ended: flags.intersects(ENDED),
+            })
+        })
+    }
+}
+
+impl Poller {
+    pub(crate) fn new() -> io::Result<Self> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        // By edges: each ring is one, so that the count need never be read.
+        epoll::add(
+            &epoll,
+            &bell,
+            EventData::new_u64(BELL as u64),
+            EventFlags::IN | EventFlags::ET,
+        )?;
+        Ok(Self { epoll, bell })
+    }
+
+    /// Watches a descriptor for both directions, by edges. What it is ready for already is an edge.
+    pub(crate) fn add(&self, source: impl AsFd, key: usize) -> io::Result<()> {
+        let data = EventData::new_u64(key as u64);
+        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP;
+        Ok(epoll::add(
+            &self.epoll,
+            source,
+            data,
+            flags | EventFlags::ET,
+        )?)
+    }
+
+    pub(crate) fn delete(&self, source: impl AsFd) -> io::Result<()> {
+        Ok(epoll::delete(&self.epoll, source)?)
+    }
+
+    /// Waits for events, for ever if there is no timeout; a signal may end it early.
+    pub(crate) fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        events.0.clear();
+        events.0.reserve(EVENTS_PER_WAIT);
+        // One that is too long for the system is as good as none.
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        match epoll::wait(&self.epoll, spare_capacity(&mut events.0), timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Ends the wait that is under way, or else the next one.
+    pub(crate) fn ring(&self) {
+        // It fails only when it was rung 2^64 - 2 times, and is then loud enough.
+        let _ = rustix::io::retry_on_intr(|| rustix::io::write(&self.bell, &1_u64.to_ne_bytes()));
+    }
+}
+
+const ENDED: EventFlags = EventFlags::HUP.union(EventFlags::ERR);
+const READABLE: EventFlags = EventFlags::IN.union(EventFlags::RDHUP).union(ENDED);
+const WRITABLE: EventFlags = EventFlags::OUT.union(ENDED);
+const EVENTS_PER_WAIT: usize = 256;
+/// The key of the bell, which no source has.
+const BELL: usize = usize::MAX;
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    fn keys(poller: &Poller, timeout: Option<Duration>) -> Vec<(usize, bool, bool)> {
+        let mut events = Events::default();
+        poller.wait(&mut events, timeout).expect("a wait");
+        let all = events.iter();
+        all.map(|event| (event.key, event.readable, event.writable))
+            .collect()
+    }
+
+    #[test]
+    fn every_ring_ends_one_wait_and_is_no_event() {
+        let poller = Poller::new().expect("a poller");
+        for _ in 0..3 {
+            poller.ring();
+            assert_eq!(keys(&poller, None), []);
+        }
+        assert_eq!(keys(&poller, Some(Duration::ZERO)), []);
+    }
+
+    #[test]
+    fn reports_edges_once() {
+        let poller = Poller::new().expect("a poller");
+        let (mut ours, theirs) = UnixStream::pair().expect("a pair");
+        poller.add(&theirs, 7).expect("added");
+        assert_eq!(keys(&poller, None), [(7, false, true)]);
+        assert_eq!(keys(&poller, Some(Duration::ZERO)), []);
+        ours.write_all(b"x").expect("written");
+        assert_eq!(keys(&poller, None), [(7, true, true)]);
+        poller.delete(&theirs).expect("deleted");
+        ours.write_all(b"x").expect("written");
+        assert_eq!(keys(&poller, Some(Duration::ZERO)), []);
+    }
+}
