@@ -3,7 +3,7 @@
 //! `cargo bench --bench all --no-run` says where it is.
 
 use clap::Parser;
-use gossamer_benches::{AllOptions, delegate, executor, kv_inproc, latency};
+use gossamer_benches::{AllOptions, delegate, executor, kv_inproc, latency, net};
 
 fn main() {
     let options = AllOptions::parse();
@@ -11,4 +11,5 @@ fn main() {
     latency::run(&options.of("latency"));
     executor::run(&options.of("executor"));
     kv_inproc::run(&options.of("kv_inproc"));
+    net::run(&options.of("net"));
 }

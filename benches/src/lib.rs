@@ -9,5 +9,6 @@ pub mod executor;
 mod harness;
 pub mod kv_inproc;
 pub mod latency;
+pub mod net;
 
 pub use crate::harness::{AllOptions, Options};
