@@ -50,6 +50,8 @@ pub struct Executor {
     pub(crate) watched: OnceCell<Watched>,
     /// The turn after which descriptors are looked at; never, without any.
     pub(crate) io_due: Cell<u64>,
+    /// Whether the last look at descriptors has found something.
+    pub(crate) io_is_lively: Cell<bool>,
     /// Messages that were taken from the inbox and not handled yet.
     pub(crate) backlog: RefCell<Batch<Message>>,
     pub(crate) is_stopping: Cell<bool>,
@@ -218,6 +220,7 @@ impl Executor {
             timers: Timers::default(),
             watched: OnceCell::new(),
             io_due: Cell::new(u64::MAX),
+            io_is_lively: Cell::new(false),
             backlog: RefCell::new(Batch::empty()),
             is_stopping: Cell::new(false),
             charged: Cell::new(0),

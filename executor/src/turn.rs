@@ -55,7 +55,7 @@ impl Executor {
             let progressed = self.turn(residents);
             let turns = self.tally.turns.get() + 1;
             self.tally.turns.set(turns);
-            if turns >= self.io_due.get() && self.look_at_io() {
+            if self.is_io_due(turns, progressed) && self.look_at_io() {
                 idler.progressed();
                 continue;
             }
@@ -233,6 +233,13 @@ impl Executor {
         fired
     }
 
+    /// Whether descriptors are to be looked at: every so many turns, and when there is nothing else
+    /// to do if the last look has found something.
+    #[inline(always)]
+    fn is_io_due(&self, turns: u64, progressed: bool) -> bool {
+        turns >= self.io_due.get() || (!progressed && self.io_is_lively.get())
+    }
+
     /// Wakes who waits for descriptors that have become ready; `true` if there were any.
     #[cold]
     fn look_at_io(&self) -> bool {
@@ -248,6 +255,7 @@ impl Executor {
             contain(|| waker.wake());
         });
         watched.events.replace(events);
+        self.io_is_lively.set(any);
         any
     }
 
