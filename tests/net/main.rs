@@ -1,5 +1,6 @@
 //! Sockets: what a program may meet at the other end, and at its own.
 
+mod alike;
 mod ends;
 mod errors;
 mod many;
