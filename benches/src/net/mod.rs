@@ -12,7 +12,11 @@ use crate::harness::sweep::{Kind, Metric, Sweep};
 
 /// Measures, prints, and writes the files that are asked for.
 pub fn run(options: &Options) {
-    let mut bench = Bench::start("net", "64 bytes there and back over loopback", options);
+    let mut bench = Bench::start(
+        "net",
+        "64 bytes there and back over loopback; here nothing is pinned",
+        options,
+    );
     let cores = bench.machine.cores.len();
     let (rounds, millis) = if options.quick { (5, 100) } else { (9, 300) };
     let loads = [(1, 1), (1, 50), (cores, 100), (cores, 1_000)];

@@ -83,8 +83,22 @@ impl Poller {
         events.0.clear();
         events.0.reserve(EVENTS_PER_WAIT);
         // One that is too long for the system is as good as none.
-        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        match epoll::wait(&self.epoll, spare_capacity(&mut events.0), timeout.as_ref()) {
+        let exact = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        match epoll::wait(&self.epoll, spare_capacity(&mut events.0), exact.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            // A system before Linux 5.11, or a sandbox, that knows whole milliseconds only.
+            Err(Errno::NOSYS | Errno::PERM) if timeout.is_some() => {
+                self.wait_whole_millis(events, timeout.unwrap_or_default())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits for as many milliseconds as are not less; a wait may end early, so a day will do.
+    fn wait_whole_millis(&self, events: &mut Events, timeout: Duration) -> io::Result<()> {
+        let millis = timeout.as_nanos().div_ceil(1_000_000).min(86_400_000) as u64;
+        let whole = Timespec::try_from(Duration::from_millis(millis)).ok();
+        match epoll::wait(&self.epoll, spare_capacity(&mut events.0), whole.as_ref()) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -127,6 +141,23 @@ mod tests {
             assert_eq!(keys(&poller, None), []);
         }
         assert_eq!(keys(&poller, Some(Duration::ZERO)), []);
+    }
+
+    #[test]
+    fn whole_milliseconds_are_not_less() {
+        let poller = Poller::new().expect("a poller");
+        let mut events = Events::default();
+        let looked = poller.wait(&mut events, Some(Duration::ZERO)); // makes room
+        looked.expect("a look");
+        for micros in [0, 1, 1_001] {
+            let (timeout, before) = (Duration::from_micros(micros), std::time::Instant::now());
+            let waited = poller.wait_whole_millis(&mut events, timeout);
+            waited.expect("a wait");
+            assert!(before.elapsed() >= timeout);
+        }
+        poller.ring();
+        let waited = poller.wait_whole_millis(&mut events, Duration::MAX);
+        waited.expect("rung");
     }
 
     #[test]

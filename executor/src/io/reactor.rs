@@ -47,7 +47,11 @@ impl Reactor {
     ) -> io::Result<Registration> {
         let key = {
             let mut table = self.table();
-            assert!(!table.is_closed, "closed after its executor's last task");
+            if table.is_closed {
+                // In what the executor's own end has run.
+                let ended = "the worker ends, and watches no more descriptors";
+                return Err(io::Error::new(io::ErrorKind::Unsupported, ended));
+            }
             source.set_watched(true);
             table.sources.insert(Arc::clone(&source))
         };
