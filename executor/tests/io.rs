@@ -90,7 +90,13 @@ fn message_wakes_who_sleeps_among_descriptors() {
         })
     });
     has_started.recv().expect("started");
+    let mut parks = 0;
     for n in 0..100 {
+        // It sleeps, or is on its way to and past its last look.
+        while remote.counters().parks == parks {
+            thread::yield_now();
+        }
+        parks = remote.counters().parks;
         assert_eq!(
             block_on(remote.spawn(move || async move { n })).expect("no panic"),
             n
