@@ -50,8 +50,10 @@ async fn main() -> io::Result<()> {
 async fn serve(listener: TcpListener, visits: Trust<u64>) {
     let mut incoming = listener.incoming();
     loop {
-        let (stream, peer) = incoming.next().await;
-        gossamer::spawn(answer(stream, peer, visits.clone()));
+        match incoming.next().await {
+            Ok((stream, peer)) => _ = gossamer::spawn(answer(stream, peer, visits.clone())),
+            Err(error) => return eprintln!("no more connections are taken: {error}"),
+        }
     }
 }
 

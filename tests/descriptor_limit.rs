@@ -1,7 +1,9 @@
-//! No descriptors left while connections come: the listener waits for some and goes on. A process
-//! of its own, as the limit is the whole process's.
+//! No descriptors left while connections come: the listener waits for some, says so once, and goes
+//! on. A process of its own, as the limit is the whole process's; and a second, to read what it
+//! says.
 
 use std::fs::File;
+use std::process::Command;
 
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use gossamer::net::{TcpListener, TcpStream};
@@ -9,6 +11,23 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 #[test]
 fn goes_on_when_there_are_descriptors_again() {
+    if std::env::var_os(IS_SERVER).is_some() {
+        return run_out_of_descriptors();
+    }
+    let mut server = Command::new(std::env::current_exe().expect("this test"));
+    let args = ["goes_on_when_there_are_descriptors_again", "--nocapture"];
+    let server = server.args(args).env(IS_SERVER, "yes");
+    let output = server.output().expect("this test runs");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(output.status.success(), "{said}");
+    let told = said.matches("no connection is taken on").count();
+    assert_eq!(told, 1, "{said}");
+}
+
+/// In the environment of the second process.
+const IS_SERVER: &str = "IS_SERVER";
+
+fn run_out_of_descriptors() {
     let builder = gossamer::Builder::new().workers(1).pin(false);
     let runtime = builder.build().expect("a runtime");
     runtime.block_on(async {
@@ -17,7 +36,7 @@ fn goes_on_when_there_are_descriptors_again() {
         let server = gossamer::spawn(async move {
             let mut incoming = listener.incoming();
             loop {
-                let (mut stream, _) = incoming.next().await;
+                let (mut stream, _) = incoming.next().await.expect("a listener");
                 gossamer::spawn(async move {
                     let mut byte = [0];
                     while stream.read_exact(&mut byte).await.is_ok() {
@@ -29,14 +48,17 @@ fn goes_on_when_there_are_descriptors_again() {
         let mut first = TcpStream::connect(address).await.expect("taken");
         echo(&mut first).await;
 
-        let mut files = use_up_descriptors();
-        files.pop(); // one for this end, and none for the other
-        let mut second = TcpStream::connect(address).await.expect("in the queue");
-        for _ in 0..100 {
-            echo(&mut first).await; // who is connected is served meanwhile
+        // Again and again, as it happens to a server whose clients come and go.
+        for _ in 0..3 {
+            let mut files = use_up_descriptors();
+            files.pop(); // one for this end, and none for the other
+            let mut second = TcpStream::connect(address).await.expect("in the queue");
+            for _ in 0..100 {
+                echo(&mut first).await; // who is connected is served meanwhile
+            }
+            drop(files);
+            echo(&mut second).await;
         }
-        drop(files);
-        echo(&mut second).await;
         server.abort();
     });
 }

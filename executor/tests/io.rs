@@ -1,7 +1,6 @@
 //! Descriptors: who waits is woken, whatever happens to the other end, to the executor that
 //! watches, and to those that wait beside.
 
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -15,7 +14,7 @@ use std::thread;
 use futures::executor::block_on;
 use futures::future::join_all;
 use gossamer_executor::io::{Interest, Watch};
-use gossamer_executor::{Claim, Config, Executor, Idle, spawn, with_current, yield_now};
+use gossamer_executor::{Claim, Config, Executor, Idle, spawn, yield_now};
 
 /// Runs `future` on an executor of this thread.
 fn run<F: Future + 'static>(idle: Idle, future: F) -> F::Output {
@@ -316,46 +315,4 @@ fn descriptor_that_cannot_be_watched_says_so() {
         error.expect_err("no file").kind(),
         ErrorKind::PermissionDenied
     );
-}
-
-/// What is always ready is charged to the budget: others get their turns.
-#[test]
-fn endless_data_starves_nobody() {
-    run(Idle::Park, async {
-        let (ours, mut theirs) = pair();
-        let is_over = Rc::new(Cell::new(false));
-        let over = Rc::clone(&is_over);
-        let reader = spawn(async move {
-            while !over.get() {
-                theirs.write_all(b"x").expect("open");
-                read(&ours, &mut [0]).await.expect("data");
-            }
-        });
-        for _ in 0..100 {
-            yield_now().await;
-        }
-        is_over.set(true);
-        reader.await.expect("no panic");
-    });
-}
-
-/// Busy tasks delay what comes from outside by at most so many turns.
-#[test]
-fn busy_tasks_delay_an_event_by_a_bound() {
-    run(Idle::Park, async {
-        let (ours, mut theirs) = pair();
-        let waiting = spawn(async move { read(&ours, &mut [0]).await });
-        yield_now().await;
-        for _ in 0..10 {
-            yield_now().await;
-        }
-        theirs.write_all(b"x").expect("open");
-        let mut turns = 0;
-        while !waiting.is_finished() {
-            yield_now().await; // a turn each
-            turns += 1;
-        }
-        assert!(turns <= 18, "{turns} turns"); // 16, and one each to wake and to run
-        with_current(|executor| assert!(executor.is_some()));
-    });
 }

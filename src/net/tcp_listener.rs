@@ -134,7 +134,7 @@ impl TcpListener {
     /// let listener = TcpListener::bind("127.0.0.1:0").await?;
     /// # let client = TcpStream::connect(listener.local_addr()?).await?;
     /// let mut incoming = listener.incoming();
-    /// let (stream, peer) = incoming.next().await;
+    /// let (stream, peer) = incoming.next().await?;
     /// assert_eq!(stream.peer_addr()?, peer);
     /// # Ok::<_, std::io::Error>(()) })?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())

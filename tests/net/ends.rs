@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use futures::io::{AsyncReadExt, AsyncWriteExt};
-use gossamer::net::UnixStream;
+use gossamer::net::{TcpListener, TcpStream, UnixStream};
 use socket2::SockRef;
 
 use crate::{pair, run};
@@ -131,4 +131,25 @@ fn runtime_ends_while_tasks_wait_for_sockets() {
         let read = run(1, || async move { { &end }.read(&mut [0; 8]).await });
         assert_eq!(read.expect("the end"), 0);
     }
+}
+
+#[test]
+fn listener_that_was_shut_down_takes_no_more() {
+    run(1, || async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let mut incoming = listener.incoming();
+        let address = listener.local_addr().expect("an address");
+        let client = TcpStream::connect(address).await.expect("in the queue");
+        incoming.next().await.expect("a connection");
+        let waiting = gossamer::spawn({
+            let listener = listener.clone();
+            async move { listener.incoming().next().await.map(|_| ()) }
+        });
+        gossamer::yield_now().await;
+        let socket = SockRef::from(&listener);
+        socket.shutdown(Shutdown::Both).expect("it listened");
+        waiting.await.expect("no panic").expect_err("shut down");
+        incoming.next().await.expect_err("shut down");
+        drop(client);
+    });
 }

@@ -3,6 +3,7 @@
 mod alike;
 mod ends;
 mod errors;
+mod fairness;
 mod many;
 mod sharing;
 

@@ -59,7 +59,7 @@ fn thousand_connections() {
         sender.send(listener.local_addr()).expect("heard");
         let mut incoming = listener.incoming();
         for taken in 0.. {
-            let (stream, _) = incoming.next().await;
+            let (stream, _) = incoming.next().await.expect("a listener");
             gossamer::spawn_on(taken % 2, move || echo(stream));
         }
     });

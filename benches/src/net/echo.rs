@@ -43,7 +43,7 @@ fn gossamer(threads: usize, connections: usize, millis: u64) -> Sample {
             listening.send(listener.local_addr()).expect("heard");
             let mut incoming = listener.incoming();
             loop {
-                let (stream, _) = incoming.next().await;
+                let (stream, _) = incoming.next().await.expect("a listener");
                 stream.set_nodelay(true).expect("open");
                 gossamer::spawn(serve(stream));
             }
