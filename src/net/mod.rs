@@ -28,6 +28,21 @@
 //!
 //! Every operation is charged to its task's budget, so that a socket that is always ready starves
 //! no other task; a worker looks for events every 16 turns, however busy it is.
+//!
+//! # What runs on these streams
+//!
+//! | what | how |
+//! |---|---|
+//! | HTTP by `hyper` | `smol_hyper::rt::FuturesIo::new(stream)` |
+//! | TLS by `futures-rustls` | takes the stream itself |
+//! | WebSockets by `async-tungstenite` | takes the stream, or the one of TLS |
+//! | what wants the traits of `tokio::io` | `async_compat::Compat::new(stream)` |
+//! | what brings tokio's own sockets and timers | inside a future `async_compat::Compat::new(future)` |
+//!
+//! The last polls its future here, but tokio's sockets and timers are watched, and the tasks that
+//! the future spawns on tokio run, on one thread of `async-compat`, which ends with the process
+//! only. So a runtime that shuts down drops the future, yet neither waits for those tasks nor drops
+//! them; a trust that they use then is [`Closed`](crate::ApplyError::Closed).
 
 mod addresses;
 mod incoming;
