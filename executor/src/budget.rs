@@ -9,7 +9,7 @@
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use pin_project_lite::pin_project;
 
@@ -62,6 +62,14 @@ pub fn poll_charge(context: &mut Context<'_>) -> Poll<()> {
     }
     context.waker().wake_by_ref();
     Poll::Pending
+}
+
+/// [`poll_charge`] for an operation that takes as long as `units` others. One must be left; what is
+/// missing of the rest is forgiven.
+pub(crate) fn poll_charge_units(context: &mut Context<'_>, units: u64) -> Poll<()> {
+    ready!(poll_charge(context));
+    LEFT.set(LEFT.get().saturating_sub(units - 1).max(OWED));
+    Poll::Ready(())
 }
 
 /// Exempts a future from the budget of its task.
@@ -167,6 +175,18 @@ mod tests {
         assert!(charge(), "no poll pays for the one before");
         end(1);
         assert!(overdraw());
+    }
+
+    #[test]
+    fn long_operations_take_several_units_and_need_one() {
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        begin(9);
+        for _ in 0..2 {
+            assert!(poll_charge_units(&mut context, 8).is_ready());
+        }
+        assert!(poll_charge_units(&mut context, 8).is_pending());
+        assert_eq!(end(9), 9, "nothing is owed");
+        assert!(poll_charge_units(&mut context, 8).is_ready());
     }
 
     #[test]

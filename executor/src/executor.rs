@@ -52,6 +52,8 @@ pub struct Executor {
     pub(crate) io_due: Cell<u64>,
     /// Whether the last look at descriptors has found something.
     pub(crate) io_is_lively: Cell<bool>,
+    /// The turn up to which what was found counts as recent.
+    pub(crate) io_is_recent_until: Cell<u64>,
     /// Messages that were taken from the inbox and not handled yet.
     pub(crate) backlog: RefCell<Batch<Message>>,
     pub(crate) is_stopping: Cell<bool>,
@@ -221,6 +223,7 @@ impl Executor {
             watched: OnceCell::new(),
             io_due: Cell::new(u64::MAX),
             io_is_lively: Cell::new(false),
+            io_is_recent_until: Cell::new(0),
             backlog: RefCell::new(Batch::empty()),
             is_stopping: Cell::new(false),
             charged: Cell::new(0),

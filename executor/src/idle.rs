@@ -15,12 +15,13 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Idle {
-    /// Look again for ever: lowest latency, a whole core. Only with more executors than cores it
-    /// lets other threads run now and then.
+    /// Look again for ever: lowest latency, a whole core. Only with more executors than cores, and
+    /// while descriptors become ready, it lets other threads run now and then.
     Spin,
     /// Look again for a short time ([`Config::spin`](crate::Config::spin)), let other threads run
-    /// once, then sleep until woken. With more executors than cores it lets other threads run every
-    /// few microseconds, some times, before it sleeps: what it waits for may need the core.
+    /// once, then sleep until woken. With more executors than cores, and while descriptors become
+    /// ready, it lets other threads run every few microseconds, some times, before it sleeps: what
+    /// it waits for may need the core.
     #[default]
     Adaptive,
     /// Sleep at once.
@@ -108,11 +109,11 @@ impl Idler {
         self.in_vain = 0;
     }
 
-    /// A turn was in vain. `now` and `is_oversubscribed` are called seldom.
+    /// A turn was in vain. `now` and `is_crowded` are called seldom.
     #[inline(always)]
     pub(crate) fn in_vain(
         &mut self,
-        is_oversubscribed: impl Fn() -> bool,
+        is_crowded: impl Fn() -> bool,
         now: impl FnOnce() -> Instant,
     ) -> Step {
         let turn = self.in_vain;
@@ -121,14 +122,14 @@ impl Idler {
         if turn.wrapping_sub(1) < self.patience - 2 && self.idle != Idle::Park {
             return Step::Again;
         }
-        self.in_vain_slowly(turn, is_oversubscribed, now)
+        self.in_vain_slowly(turn, is_crowded, now)
     }
 
     #[cold]
     fn in_vain_slowly(
         &mut self,
         turn: u32,
-        is_oversubscribed: impl Fn() -> bool,
+        is_crowded: impl Fn() -> bool,
         now: impl FnOnce() -> Instant,
     ) -> Step {
         match self.idle {
@@ -141,14 +142,14 @@ impl Idler {
             }
             _ if turn < self.patience - 1 => Step::Again,
             _ if !turn.wrapping_add(1).is_multiple_of(self.patience) => Step::Hint,
-            Idle::Spin if is_oversubscribed() => Step::Yield,
+            Idle::Spin if is_crowded() => Step::Yield,
             Idle::Spin => Step::Look,
-            Idle::Adaptive if is_oversubscribed() => self.wait_crowded(),
+            Idle::Adaptive if is_crowded() => self.wait_crowded(),
             Idle::Adaptive => self.wait_alone(now()),
         }
     }
 
-    /// There is a core for each executor: it spins for its time, yields once, then parks.
+    /// There is a core for each that it waits for: it spins for its time, yields once, then parks.
     fn wait_alone(&mut self, now: Instant) -> Step {
         self.patience = PATIENT;
         let since = *self.spinning_since.get_or_insert(now);
@@ -213,11 +214,11 @@ mod tests {
     use super::*;
 
     /// The steps of `turns` turns in vain that take a microsecond each.
-    fn steps(idler: &mut Idler, turns: u32, is_oversubscribed: bool) -> Vec<Step> {
+    fn steps(idler: &mut Idler, turns: u32, is_crowded: bool) -> Vec<Step> {
         let start = Instant::now();
         let at = |turn: u32| start + Duration::from_micros(u64::from(turn));
         (0..turns)
-            .map(|turn| idler.in_vain(|| is_oversubscribed, || at(turn)))
+            .map(|turn| idler.in_vain(|| is_crowded, || at(turn)))
             .collect()
     }
 
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn adaptive_oversubscribed_yields_some_times_then_parks() {
+    fn adaptive_crowded_yields_some_times_then_parks() {
         let mut idler = Idler::new(Idle::Adaptive, Duration::from_secs(1));
         for _ in 0..2 {
             let steps = steps(&mut idler, 64 + 4 * 2, true);
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn adaptive_oversubscribed_looks_on_while_that_pays() {
+    fn adaptive_crowded_looks_on_while_that_pays() {
         let mut idler = Idler::new(Idle::Adaptive, Duration::from_secs(1));
         assert_eq!(patience(&mut idler), 64, "at first");
         assert_eq!(patience(&mut idler), 2, "nothing was found by looking");
@@ -281,12 +282,9 @@ mod tests {
     fn spin_never_parks() {
         let mut idler = Idler::new(Idle::Spin, Duration::ZERO);
         assert!(!steps(&mut idler, 10_000, false).contains(&Step::Park));
-        let oversubscribed = steps(&mut idler, 640, true);
+        let crowded = steps(&mut idler, 640, true);
         assert_eq!(
-            oversubscribed
-                .iter()
-                .filter(|&&step| step == Step::Yield)
-                .count(),
+            crowded.iter().filter(|&&step| step == Step::Yield).count(),
             10
         );
     }

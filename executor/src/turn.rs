@@ -66,7 +66,7 @@ impl Executor {
                     self.look_at_time();
                 }
             } else {
-                match idler.in_vain(is_oversubscribed, Instant::now) {
+                match idler.in_vain(|| self.is_crowded(), Instant::now) {
                     Step::Again => await_looks(),
                     Step::Hint => std::hint::spin_loop(),
                     Step::Look => _ = self.look_at_time(),
@@ -256,7 +256,17 @@ impl Executor {
         });
         watched.events.replace(events);
         self.io_is_lively.set(any);
+        if any {
+            let turns = self.tally.turns.get();
+            self.io_is_recent_until.set(turns + TURNS_OF_RECENT_IO);
+        }
         any
+    }
+
+    /// Whether what this executor waits for may need the core that it runs on: there are more
+    /// executors than cores, or it talks with other processes, which need cores too.
+    fn is_crowded(&self) -> bool {
+        is_oversubscribed() || self.tally.turns.get() < self.io_is_recent_until.get()
     }
 
     /// Sleeps until something was sent or published, or the next timer is due.
@@ -311,5 +321,7 @@ const TASKS_PER_TURN: usize = 64;
 const UNITS_PER_TURN: u64 = 128;
 /// Every so many turns descriptors are looked at, if any are watched.
 pub(crate) const TURNS_PER_IO: u64 = 16;
+/// So many turns after an event it still counts on others for more, and idles accordingly.
+const TURNS_OF_RECENT_IO: u64 = 1024;
 /// Every so many busy turns the timers are looked at.
 const TURNS_PER_LOOK: u64 = 64;

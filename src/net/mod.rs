@@ -27,7 +27,9 @@
 //! of by that worker; so what is handed to another worker is best handed on before it is used.
 //!
 //! Every operation is charged to its task's budget, so that a socket that is always ready starves
-//! no other task; a worker looks for events every 16 turns, however busy it is.
+//! no other task and delays no request: a turn of a worker ends after 16 operations, or as many
+//! more as one task's poll may do, which is 16. It looks for events every 16 turns, however busy
+//! it is with requests.
 //!
 //! # What runs on these streams
 //!

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use super::reactor::Registration;
 use super::source::{Interest, Source, Waiter};
-use crate::budget::poll_charge;
+use crate::budget::poll_charge_units;
 use crate::current::with_current;
 
 /// A descriptor whose readiness an executor watches: a socket, a pipe, anything that epoll takes.
@@ -127,9 +127,14 @@ impl<T: AsFd> Watch<T> {
         operate: &mut impl FnMut(&T) -> io::Result<R>,
         is_short: impl Fn(&R) -> bool,
     ) -> Poll<io::Result<R>> {
-        ready!(poll_charge(cx));
+        let mut is_charged = false;
         loop {
             let edge = ready!(self.source.poll_ready(cx, interest, waiter));
+            // Not for waiting: else a task that waits for many would never come to the last.
+            if !is_charged {
+                ready!(poll_charge_units(cx, UNITS_PER_OPERATION));
+                is_charged = true;
+            }
             match operate(self.get_ref()) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     // Registered, it is tried once more: what came before is then no event missed.
@@ -188,6 +193,11 @@ impl<T: AsFd> Drop for Watch<T> {
         self.unwatch();
     }
 }
+
+/// An operation is a system call, and takes as long as so many delegations. So a worker whose tasks
+/// all have something to read still serves its trustee every few: under `wrk`, `examples/http`
+/// answers up to 1.08 times as many requests a processor second as with one unit.
+const UNITS_PER_OPERATION: u64 = 8;
 
 /// The place of a future among those that wait.
 struct Place<'a> {
