@@ -32,7 +32,7 @@ fn client_of_hyper_util() {
         gossamer::spawn_on(1, || async move {
             let mut incoming = listener.incoming();
             loop {
-                let (stream, _) = incoming.next().await;
+                let (stream, _) = incoming.next().await.expect("a listener");
                 gossamer::spawn(serve(FuturesIo::new(stream), path));
             }
         });
