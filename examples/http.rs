@@ -19,7 +19,6 @@ use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use smol_hyper::rt::FuturesIo;
 
 #[gossamer::main]
 async fn main() -> io::Result<()> {
@@ -71,8 +70,9 @@ async fn answer(stream: TcpStream, peer: SocketAddr, visits: Trust<u64>) {
         }
     };
     let _ = stream.set_nodelay(true);
-    let connection =
-        http1::Builder::new().serve_connection(FuturesIo::new(stream), service_fn(count));
+    let mut server = http1::Builder::new();
+    server.timer(gossamer::hyper::Timer); // ends connections that do not ask, after half a minute
+    let connection = server.serve_connection(stream, service_fn(count));
     if let Err(error) = connection.await {
         eprintln!("{peer}: {error}");
     }

@@ -10,6 +10,8 @@ mod counts;
 mod delegation;
 mod erase;
 mod error;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 mod issued;
 mod lane;
 mod lane_set;

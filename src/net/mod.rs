@@ -35,7 +35,8 @@
 //!
 //! | what | how |
 //! |---|---|
-//! | HTTP by `hyper` | `smol_hyper::rt::FuturesIo::new(stream)` |
+//! | HTTP by `hyper` | takes the stream itself, with the feature `hyper` |
+//! | `hyper` over streams of others, as of TLS | `smol_hyper::rt::FuturesIo::new(stream)` |
 //! | TLS by `futures-rustls` | takes the stream itself |
 //! | WebSockets by `async-tungstenite` | takes the stream, or the one of TLS |
 //! | what wants the traits of `tokio::io` | `async_compat::Compat::new(stream)` |

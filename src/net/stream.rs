@@ -42,6 +42,20 @@ macro_rules! implement_stream {
                 })
             }
 
+            /// As `poll_read_into`, which takes only what has a value.
+            #[cfg(feature = "hyper")]
+            pub(crate) fn poll_receive_into(
+                &self,
+                cx: &mut std::task::Context<'_>,
+                buffer: &mut [std::mem::MaybeUninit<u8>],
+            ) -> std::task::Poll<std::io::Result<usize>> {
+                use gossamer_executor::io::Interest;
+                let most = buffer.len();
+                self.watch.poll_bytes(cx, Interest::Read, most, |io| {
+                    socket2::SockRef::from(io).recv(buffer)
+                })
+            }
+
             fn poll_read_into_vectored(
                 &self,
                 cx: &mut std::task::Context<'_>,
@@ -54,7 +68,7 @@ macro_rules! implement_stream {
                 })
             }
 
-            fn poll_write_from(
+            pub(crate) fn poll_write_from(
                 &self,
                 cx: &mut std::task::Context<'_>,
                 bytes: &[u8],
@@ -66,7 +80,7 @@ macro_rules! implement_stream {
                     })
             }
 
-            fn poll_write_from_vectored(
+            pub(crate) fn poll_write_from_vectored(
                 &self,
                 cx: &mut std::task::Context<'_>,
                 slices: &[std::io::IoSlice<'_>],
@@ -78,7 +92,7 @@ macro_rules! implement_stream {
                 })
             }
 
-            fn shutdown_writes(&self) -> std::io::Result<()> {
+            pub(crate) fn shutdown_writes(&self) -> std::io::Result<()> {
                 match self.shutdown(std::net::Shutdown::Write) {
                     // The other end was faster.
                     Err(error) if error.kind() == std::io::ErrorKind::NotConnected => Ok(()),

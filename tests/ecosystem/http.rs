@@ -1,4 +1,4 @@
-//! hyper, server and client, by `smol-hyper`.
+//! hyper, server and client.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -6,20 +6,23 @@ use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::panic::resume_unwind;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_lock::Barrier;
+use futures::future::join_all;
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use futures::{FutureExt, stream};
 use gossamer::Trust;
-use gossamer::net::{TcpListener, TcpStream};
+use gossamer::hyper::{LocalExecutor, Timer};
+use gossamer::net::{TcpListener, TcpStream, UnixStream};
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::client::conn::http1::SendRequest;
 use hyper::header::TRANSFER_ENCODING;
 use hyper::service::service_fn;
 use hyper::{Request, Response, client, server};
-use smol_hyper::rt::FuturesIo;
 
 use crate::{bytes, pair, run};
 
@@ -53,7 +56,7 @@ async fn count(stream: TcpStream, visits: Trust<usize>) -> hyper::Result<()> {
             text(number.await.to_string())
         }
     };
-    serve(FuturesIo::new(stream), answer).await
+    serve(stream, answer).await
 }
 
 /// The client's side of a connection.
@@ -61,7 +64,7 @@ async fn client<B>(stream: TcpStream) -> SendRequest<B>
 where
     B: Body<Data: Send, Error: Error + Send + Sync> + 'static,
 {
-    let handshake = client::conn::http1::handshake(FuturesIo::new(stream));
+    let handshake = client::conn::http1::handshake(stream);
     let (requests, connection) = handshake.await.expect("open");
     gossamer::spawn(connection);
     requests
@@ -100,7 +103,7 @@ fn streamed_body_comes_back_as_a_stream() {
                 assert_eq!(request.headers()[TRANSFER_ENCODING], "chunked");
                 Response::new(request.into_body())
             };
-            serve(FuturesIo::new(other), echo).await
+            serve(other, echo).await
         });
         let sent = bytes(1 << 20);
         let pieces: Vec<_> = sent.chunks(10_007).map(Bytes::copy_from_slice).collect();
@@ -212,8 +215,8 @@ fn panic_of_a_service_ends_its_connection_only() {
             _ => text("well"),
         };
         let ((one, other), (third, fourth)) = futures::join!(pair(), pair());
-        let serving = gossamer::spawn(serve(FuturesIo::new(other), answer));
-        gossamer::spawn(serve(FuturesIo::new(fourth), answer));
+        let serving = gossamer::spawn(serve(other, answer));
+        gossamer::spawn(serve(fourth, answer));
         let (mut unlucky, mut lucky) = futures::join!(client(one), client(third));
         for requests in [&mut unlucky, &mut lucky] {
             assert_eq!(ask(requests, "/").await.expect("open"), "well");
@@ -222,6 +225,52 @@ fn panic_of_a_service_ends_its_connection_only() {
         assert!(error.is_incomplete_message(), "{error:?}");
         assert!(serving.await.expect_err("a panic").is_panic());
         assert_eq!(ask(&mut lucky, "/").await.expect("open"), "well");
+    });
+}
+
+#[test]
+fn client_that_asks_too_slowly_is_sent_away() {
+    run(1, || async {
+        let (mut one, other) = pair().await;
+        let mut server = server::conn::http1::Builder::new();
+        server
+            .timer(Timer)
+            .header_read_timeout(Duration::from_millis(1));
+        let answer = async |_| Ok::<_, Infallible>(text("never"));
+        let serving = server.serve_connection(other, service_fn(answer));
+        one.write_all(b"GET / HT").await.expect("open");
+        let error = serving.await.expect_err("half a request");
+        assert!(error.is_timeout(), "{error:?}");
+    });
+}
+
+#[test]
+fn requests_of_http_2_run_beside_each_other() {
+    run(1, || async {
+        let (one, other) = UnixStream::pair().expect("a pair");
+        let barrier = Rc::new(Barrier::new(20)); // not `Send`, as no task need be
+        gossamer::spawn(async move {
+            let all_asked = |_| {
+                let barrier = Rc::clone(&barrier);
+                async move {
+                    barrier.wait().await;
+                    Ok::<_, Infallible>(text("all have asked"))
+                }
+            };
+            let server = server::conn::http2::Builder::new(LocalExecutor);
+            server.serve_connection(other, service_fn(all_asked)).await
+        });
+        let handshake = client::conn::http2::handshake(LocalExecutor, one).await;
+        let (requests, connection) = handshake.expect("open");
+        gossamer::spawn(connection);
+        let answers = join_all((0..20).map(|_| {
+            let request = Request::get("/").body(Empty::<Bytes>::new());
+            requests.clone().send_request(request.expect("a request"))
+        }));
+        for answer in answers.await {
+            let answer = answer.expect("open").into_body().collect().await;
+            assert_eq!(answer.expect("open").to_bytes(), "all have asked");
+        }
     });
 }
 
