@@ -1,11 +1,12 @@
 //! The example `word_count`: as a process, and with its own unit tests.
 
-use std::env::consts::EXE_EXTENSION;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
 
+#[path = "common/example.rs"]
+mod example;
 // So that `cargo test` runs its unit tests, too.
 #[path = "../examples/word_count/main.rs"]
 #[expect(dead_code, reason = "here it is run by its tests only")]
@@ -137,41 +138,12 @@ fn output(command: &mut Command) -> Output {
 }
 
 fn command() -> Command {
-    static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(example);
+    static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| example::example("word_count"));
     let mut command = Command::new(&*EXAMPLE);
     command
         .env_remove("GOSSAMER_WORKERS")
         .env_remove("GOSSAMER_DEDICATED_TRUSTEES");
     command
-}
-
-/// The example as cargo has built it beside this test.
-fn example() -> PathBuf {
-    let test = std::env::current_exe().expect("this test has a path");
-    let folder = test
-        .ancestors()
-        .nth(2)
-        .expect("cargo puts it into deps/ of the profile");
-    let example = folder
-        .join("examples/word_count")
-        .with_extension(EXE_EXTENSION);
-    if !example.exists() {
-        // Only this test was asked for, so cargo has built no examples.
-        let profile = folder.file_name().filter(|name| *name != "debug");
-        let target = folder.parent().expect("profiles lie in the target folder");
-        let mut build = Command::new(env!("CARGO"));
-        build
-            .args(["build", "--example", "word_count", "--target-dir"])
-            .arg(target);
-        build
-            .arg("--profile")
-            .arg(profile.unwrap_or("dev".as_ref()));
-        build
-            .arg("--manifest-path")
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-        assert!(build.status().expect("cargo starts").success());
-    }
-    example
 }
 
 fn lines(output: &Output) -> Vec<String> {
