@@ -75,8 +75,7 @@ async fn run(address: &str) -> io::Result<()> {
 
 async fn serve(listener: TcpListener, room: Trust<Room>) {
     let mut incoming = listener.incoming();
-    loop {
-        let (stream, _) = incoming.next().await;
+    while let Ok((stream, _)) = incoming.next().await {
         gossamer::spawn(member::attend(stream, room.clone()));
     }
 }
