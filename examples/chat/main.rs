@@ -45,9 +45,6 @@ async fn main() -> ExitCode {
 }
 
 async fn run(address: &str) -> io::Result<()> {
-    // A shared port is shared with other processes, too: a second chat would take half of the
-    // connections of the first into another room. A listener that shares nothing notices.
-    drop(TcpListener::bind(address).await?);
     let first = TcpListener::bind_shared(address).await?;
     let address = first.local_addr()?;
     let (room, mut vacated) = Room::new();

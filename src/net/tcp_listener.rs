@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{self, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 
 use gossamer_executor::io::{Interest, Watch};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -46,8 +46,9 @@ impl TcpListener {
         Self::bind_first(&address, Port::Own).await
     }
 
-    /// As [`bind`](Self::bind), beside other listeners that do so (`SO_REUSEPORT`): the system
-    /// spreads connections over them. One on every worker needs no hand-over.
+    /// As [`bind`](Self::bind), beside other listeners of this process that do so
+    /// (`SO_REUSEPORT`): the system spreads connections over them. One on every worker needs no
+    /// hand-over.
     ///
     /// ```
     /// # gossamer::Builder::new().workers(2).build()?.block_on(async {
@@ -63,7 +64,7 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// As [`bind`](Self::bind).
+    /// As [`bind`](Self::bind); a port that another process listens on is in use.
     pub async fn bind_shared(address: impl ToSocketAddrs) -> io::Result<Self> {
         Self::bind_first(&address, Port::Shared).await
     }
@@ -71,12 +72,34 @@ impl TcpListener {
     async fn bind_first(address: &impl ToSocketAddrs, port: Port) -> io::Result<Self> {
         let mut failed = None;
         for address in resolve(address).await? {
-            match Self::bind_to(address, port) {
+            let bound = match port {
+                Port::Own => Self::bind_to(address, port),
+                Port::Shared => Self::bind_in_company(address),
+            };
+            match bound {
                 Ok(listener) => return Ok(listener),
                 Err(error) => failed = Some(super::name("listen on", address)(error)),
             }
         }
         Err(failed.expect("one address at least"))
+    }
+
+    /// Shares a port with listeners of this process only: the system would let any process of this
+    /// user in, and give it half of the connections.
+    fn bind_in_company(address: SocketAddr) -> io::Result<Self> {
+        static SHARED: Mutex<Vec<Weak<Watch<net::TcpListener>>>> = Mutex::new(Vec::new());
+        let mut shared = SHARED.lock().expect("never poisoned");
+        shared.retain(|one| one.strong_count() > 0);
+        let is_shared = |one: &Weak<Watch<net::TcpListener>>| {
+            let one = one.upgrade();
+            one.is_some_and(|one| one.get_ref().local_addr().is_ok_and(|at| at == address))
+        };
+        if address.port() != 0 && !shared.iter().any(is_shared) {
+            drop(Self::bind_to(address, Port::Own)?); // says whether it is in use
+        }
+        let listener = Self::bind_to(address, Port::Shared)?;
+        shared.push(Arc::downgrade(&listener.watch));
+        Ok(listener)
     }
 
     fn bind_to(address: SocketAddr, port: Port) -> io::Result<Self> {

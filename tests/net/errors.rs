@@ -81,3 +81,25 @@ fn paths() {
         assert!(error.to_string().contains(path), "{error}");
     });
 }
+
+#[test]
+fn port_shared_with_another_process_is_in_use() {
+    use socket2::{Domain, Socket, Type};
+    let stranger = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    stranger.set_reuse_port(true).expect("a socket");
+    let any: std::net::SocketAddr = "127.0.0.1:0".parse().expect("an address");
+    stranger.bind(&any.into()).expect("a port");
+    stranger.listen(1).expect("bound");
+    let address = stranger.local_addr().expect("bound").as_socket();
+    let address = address.expect("of TCP");
+    run(2, || async move {
+        let error = TcpListener::bind_shared(address).await.expect_err("in use");
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+        drop(stranger);
+        let first = TcpListener::bind_shared(address).await.expect("free");
+        let second = gossamer::spawn_on(1, move || TcpListener::bind_shared(address));
+        let second = second.await.expect("no panic").expect("of this process");
+        drop((first, second));
+        TcpListener::bind(address).await.expect("free again");
+    });
+}
