@@ -73,6 +73,17 @@ pub(crate) struct Idler {
     yields_ever: u32,
 }
 
+/// Whom the executor shares its core with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Company {
+    /// There is a core for each that it waits for.
+    Apart,
+    /// What it waits for may need the core, and may be other executors.
+    Crowd,
+    /// What it waits for may need the core, and comes from other processes only.
+    Strangers,
+}
+
 /// What to do after a turn in vain.
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,11 +120,11 @@ impl Idler {
         self.in_vain = 0;
     }
 
-    /// A turn was in vain. `now` and `is_crowded` are called seldom.
+    /// A turn was in vain. `now` and `company` are called seldom.
     #[inline(always)]
     pub(crate) fn in_vain(
         &mut self,
-        is_crowded: impl Fn() -> bool,
+        company: impl Fn() -> Company,
         now: impl FnOnce() -> Instant,
     ) -> Step {
         let turn = self.in_vain;
@@ -122,14 +133,14 @@ impl Idler {
         if turn.wrapping_sub(1) < self.patience - 2 && self.idle != Idle::Park {
             return Step::Again;
         }
-        self.in_vain_slowly(turn, is_crowded, now)
+        self.in_vain_slowly(turn, company, now)
     }
 
     #[cold]
     fn in_vain_slowly(
         &mut self,
         turn: u32,
-        is_crowded: impl Fn() -> bool,
+        company: impl Fn() -> Company,
         now: impl FnOnce() -> Instant,
     ) -> Step {
         match self.idle {
@@ -142,10 +153,13 @@ impl Idler {
             }
             _ if turn < self.patience - 1 => Step::Again,
             _ if !turn.wrapping_add(1).is_multiple_of(self.patience) => Step::Hint,
-            Idle::Spin if is_crowded() => Step::Yield,
+            Idle::Spin if company() != Company::Apart => Step::Yield,
             Idle::Spin => Step::Look,
-            Idle::Adaptive if is_crowded() => self.wait_crowded(),
-            Idle::Adaptive => self.wait_alone(now()),
+            Idle::Adaptive => match company() {
+                Company::Apart => self.wait_alone(now()),
+                Company::Crowd => self.wait_crowded(),
+                Company::Strangers => self.wait_for_strangers(),
+            },
         }
     }
 
@@ -157,6 +171,12 @@ impl Idler {
             return Step::Look;
         }
         self.yield_or_park(1)
+    }
+
+    /// What it waits for wakes it when it comes, at no cost to another executor.
+    fn wait_for_strangers(&mut self) -> Step {
+        self.patience = IMPATIENT;
+        Step::Park
     }
 
     /// What it waits for may need the core: it yields some times, then parks.
@@ -214,24 +234,24 @@ mod tests {
     use super::*;
 
     /// The steps of `turns` turns in vain that take a microsecond each.
-    fn steps(idler: &mut Idler, turns: u32, is_crowded: bool) -> Vec<Step> {
+    fn steps(idler: &mut Idler, turns: u32, company: Company) -> Vec<Step> {
         let start = Instant::now();
         let at = |turn: u32| start + Duration::from_micros(u64::from(turn));
         (0..turns)
-            .map(|turn| idler.in_vain(|| is_crowded, || at(turn)))
+            .map(|turn| idler.in_vain(|| company, || at(turn)))
             .collect()
     }
 
     #[test]
     fn park_parks_at_once() {
         let mut idler = Idler::new(Idle::Park, Duration::ZERO);
-        assert_eq!(steps(&mut idler, 2, false), [Step::Park; 2]);
+        assert_eq!(steps(&mut idler, 2, Company::Apart), [Step::Park; 2]);
     }
 
     #[test]
     fn adaptive_spins_for_a_time_then_yields_then_parks() {
         let mut idler = Idler::new(Idle::Adaptive, Duration::from_micros(100));
-        let steps = steps(&mut idler, 256, false);
+        let steps = steps(&mut idler, 256, Company::Apart);
         assert_eq!(steps[..63], [Step::Again; 63]);
         assert_eq!(steps[63], Step::Look);
         assert_eq!(steps[64..127], [Step::Hint; 63]);
@@ -244,20 +264,34 @@ mod tests {
     fn adaptive_crowded_yields_some_times_then_parks() {
         let mut idler = Idler::new(Idle::Adaptive, Duration::from_secs(1));
         for _ in 0..2 {
-            let steps = steps(&mut idler, 64 + 4 * 2, true);
+            let steps = steps(&mut idler, 64 + 4 * 2, Company::Crowd);
             let at = |step| steps.iter().filter(|&&other| other == step).count();
             assert_eq!(steps[63], Step::Yield);
             assert_eq!((at(Step::Yield), at(Step::Park)), (4, 1));
             assert_eq!(steps.last(), Some(&Step::Park));
             idler.progressed();
         }
-        let steps = steps(&mut idler, 64, false);
+        let steps = steps(&mut idler, 64, Company::Apart);
         assert_eq!(steps[63], Step::Look, "no more crowded");
+    }
+
+    #[test]
+    fn adaptive_parks_at_once_when_it_waits_for_strangers() {
+        let mut idler = Idler::new(Idle::Adaptive, Duration::from_secs(1));
+        let first = steps(&mut idler, 64, Company::Strangers);
+        assert_eq!(first[..63], [Step::Again; 63], "who knows yet");
+        assert_eq!(first[63], Step::Park);
+        idler.progressed();
+        let next = steps(&mut idler, 2, Company::Strangers);
+        assert_eq!(next, [Step::Again, Step::Park]);
+        idler.progressed();
+        let crowd = steps(&mut idler, 2, Company::Crowd);
+        assert_eq!(crowd, [Step::Again, Step::Yield]);
     }
 
     /// How many turns in vain go before it yields.
     fn patience(idler: &mut Idler) -> usize {
-        let mut steps = std::iter::from_fn(|| steps(idler, 1, true).pop());
+        let mut steps = std::iter::from_fn(|| steps(idler, 1, Company::Crowd).pop());
         let patience = 1 + steps.position(|step| step == Step::Yield).expect("endless");
         idler.progressed();
         patience
@@ -269,7 +303,7 @@ mod tests {
         assert_eq!(patience(&mut idler), 64, "at first");
         assert_eq!(patience(&mut idler), 2, "nothing was found by looking");
         for _ in 0..WAITS_THAT_PAY {
-            assert_eq!(steps(&mut idler, 1, true), [Step::Again]);
+            assert_eq!(steps(&mut idler, 1, Company::Crowd), [Step::Again]);
             idler.progressed();
         }
         assert_eq!(patience(&mut idler), 2);
@@ -281,8 +315,8 @@ mod tests {
     #[test]
     fn spin_never_parks() {
         let mut idler = Idler::new(Idle::Spin, Duration::ZERO);
-        assert!(!steps(&mut idler, 10_000, false).contains(&Step::Park));
-        let crowded = steps(&mut idler, 640, true);
+        assert!(!steps(&mut idler, 10_000, Company::Apart).contains(&Step::Park));
+        let crowded = steps(&mut idler, 640, Company::Crowd);
         assert_eq!(
             crowded.iter().filter(|&&step| step == Step::Yield).count(),
             10
@@ -293,7 +327,7 @@ mod tests {
     fn count_of_turns_wraps() {
         let mut idler = Idler::new(Idle::Spin, Duration::ZERO);
         idler.in_vain = u32::MAX;
-        let _ = steps(&mut idler, 2, false);
+        let _ = steps(&mut idler, 2, Company::Apart);
     }
 
     #[test]

@@ -31,6 +31,12 @@ pub(crate) fn is_oversubscribed() -> bool {
     RUNNING.load(Ordering::Relaxed) > count_cores()
 }
 
+/// Whether the process runs any executor but the caller's.
+pub(crate) fn has_others() -> bool {
+    // Relaxed: as above.
+    RUNNING.load(Ordering::Relaxed) > 1
+}
+
 /// How many cores the process may use, asked of the system once.
 ///
 /// The first call should come from a thread that is not pinned, as the system answers for the

@@ -17,8 +17,8 @@ use crate::contain::contain;
 use crate::counters::Counters;
 use crate::current::{Entered, is_entered, with_current};
 use crate::executor::{Executor, Resident};
-use crate::idle::{Idler, Step, await_looks};
-use crate::oversubscription::{Running, is_oversubscribed};
+use crate::idle::{Company, Idler, Step, await_looks};
+use crate::oversubscription::{Running, has_others, is_oversubscribed};
 use crate::remote::Message;
 
 impl Executor {
@@ -66,7 +66,7 @@ impl Executor {
                     self.look_at_time();
                 }
             } else {
-                match idler.in_vain(|| self.is_crowded(), Instant::now) {
+                match idler.in_vain(|| self.company(), Instant::now) {
                     Step::Again => await_looks(),
                     Step::Hint => std::hint::spin_loop(),
                     Step::Look => _ = self.look_at_time(),
@@ -265,8 +265,14 @@ impl Executor {
 
     /// Whether what this executor waits for may need the core that it runs on: there are more
     /// executors than cores, or it talks with other processes, which need cores too.
-    fn is_crowded(&self) -> bool {
-        is_oversubscribed() || self.tally.turns.get() < self.io_is_recent_until.get()
+    fn company(&self) -> Company {
+        if !is_oversubscribed() && self.tally.turns.get() >= self.io_is_recent_until.get() {
+            Company::Apart
+        } else if has_others() {
+            Company::Crowd
+        } else {
+            Company::Strangers
+        }
     }
 
     /// Sleeps until something was sent or published, or the next timer is due.
