@@ -3,7 +3,7 @@
 //! `cargo bench --bench all --no-run` says where it is.
 
 use clap::Parser;
-use gossamer_benches::{AllOptions, delegate, executor, kv_inproc, latency, net};
+use gossamer_benches::{AllOptions, delegate, executor, kv, kv_inproc, latency, net};
 
 fn main() {
     let options = AllOptions::parse();
@@ -12,4 +12,5 @@ fn main() {
     executor::run(&options.of("executor"));
     kv_inproc::run(&options.of("kv_inproc"));
     net::run(&options.of("net"));
+    kv::run(&options.of("kv"));
 }

@@ -7,6 +7,7 @@
 pub mod delegate;
 pub mod executor;
 mod harness;
+pub mod kv;
 pub mod kv_inproc;
 pub mod latency;
 pub mod net;

@@ -8,7 +8,7 @@
 mod actor;
 mod arrivals;
 mod delegated;
-mod recorder;
+pub(crate) mod recorder;
 mod schedule;
 mod threads;
 

@@ -1,0 +1,116 @@
+//! [`start`]: the ports, or the socket, that clients connect to.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use futures::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use gossamer::net::{TcpListener, UnixListener, UnixStream};
+
+use crate::connection::serve;
+use crate::server::Server;
+
+/// Listens on all addresses, on every worker, or on the socket, whose path it returns.
+pub(crate) async fn start(server: &'static Server) -> io::Result<Option<PathBuf>> {
+    if let Some(path) = &server.options.socket {
+        let listener = bind_socket(path).await?;
+        println!("listening on {}", path.display());
+        gossamer::spawn(accept_on_socket(listener, server));
+        return Ok(Some(path.clone()));
+    }
+    for address in &server.options.addresses {
+        // Alone at first, so that a port that is in use is noticed.
+        let alone = bind(address, server.options.port).await?;
+        let address = alone.local_addr()?;
+        drop(alone);
+        let mut listening = Vec::new();
+        for worker in 0..gossamer::task_workers() {
+            let bound = gossamer::spawn_on(worker, move || listen(address, server));
+            listening.push(bound);
+        }
+        for bound in listening {
+            bound.await.expect("no panic")?;
+        }
+        println!("listening on {address}");
+    }
+    Ok(None)
+}
+
+async fn bind(address: &str, port: u16) -> io::Result<TcpListener> {
+    // With a port of its own, or a name or number that is whole without one.
+    let has_port = address.parse::<SocketAddr>().is_ok()
+        || (address.matches(':').count() == 1 && !address.ends_with(':'));
+    if has_port {
+        TcpListener::bind(address).await
+    } else {
+        TcpListener::bind((address.trim_matches(['[', ']']), port)).await
+    }
+}
+
+/// One of the workers' listeners on a port.
+async fn listen(address: SocketAddr, server: &'static Server) -> io::Result<()> {
+    let listener = TcpListener::bind_shared(address).await?;
+    gossamer::spawn(async move {
+        let mut incoming = listener.incoming();
+        while let Ok((stream, peer)) = incoming.next().await {
+            let _ = stream.set_nodelay(true); // reset already, then
+            gossamer::spawn(welcome(stream, server, move || peer.to_string()));
+        }
+    });
+    Ok(())
+}
+
+/// Takes the place of a socket that nobody listens on any more.
+async fn bind_socket(path: &Path) -> io::Result<UnixListener> {
+    let is_socket = |kind: std::fs::FileType| std::os::unix::fs::FileTypeExt::is_socket(&kind);
+    let kind = std::fs::symlink_metadata(path).map(|metadata| metadata.file_type());
+    if kind.is_ok_and(is_socket) {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                std::fs::remove_file(path)?;
+            }
+            _ => {
+                let text = format!("cannot listen on {}: it is in use", path.display());
+                return Err(io::Error::new(io::ErrorKind::AddrInUse, text));
+            }
+        }
+    }
+    UnixListener::bind(path)
+}
+
+/// Hands the connections out, as there is one socket.
+async fn accept_on_socket(listener: UnixListener, server: &'static Server) {
+    let mut incoming = listener.incoming();
+    let mut worker = 0;
+    while let Ok((stream, _)) = incoming.next().await {
+        worker = (worker + 1) % gossamer::task_workers();
+        gossamer::spawn_on(worker, move || {
+            welcome(stream, server, || "unix".to_owned())
+        });
+    }
+}
+
+/// Serves a connection if there are not too many.
+async fn welcome(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    server: &'static Server,
+    peer: impl Fn() -> String,
+) {
+    let totals = server.totals();
+    totals.add_connection();
+    // Relaxed: a count, and nothing is published by it.
+    let open = server.open.fetch_add(1, Ordering::Relaxed);
+    let served = if open < server.options.connections {
+        serve(stream, server).await
+    } else {
+        totals.add_rejected();
+        stream
+            .write_all(b"ERROR Too many open connections\r\n")
+            .await
+    };
+    server.open.fetch_sub(1, Ordering::Relaxed);
+    if let (Err(error), 1..) = (served, server.options.verbosity) {
+        eprintln!("memcached: {}: {error}", peer());
+    }
+}
