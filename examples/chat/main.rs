@@ -72,8 +72,11 @@ async fn run(address: &str) -> io::Result<()> {
 
 async fn serve(listener: TcpListener, room: Trust<Room>) {
     let mut incoming = listener.incoming();
-    while let Ok((stream, _)) = incoming.next().await {
-        gossamer::spawn(member::attend(stream, room.clone()));
+    loop {
+        match incoming.next().await {
+            Ok((stream, _)) => _ = gossamer::spawn(member::attend(stream, room.clone())),
+            Err(error) => return eprintln!("chat: no more members are let in: {error}"),
+        }
     }
 }
 

@@ -20,17 +20,16 @@ pub(crate) async fn start(server: &'static Server) -> io::Result<Option<PathBuf>
         return Ok(Some(path.clone()));
     }
     for address in &server.options.addresses {
-        // Alone at first, so that a port that is in use is noticed.
-        let alone = bind(address, server.options.port).await?;
-        let address = alone.local_addr()?;
-        drop(alone);
-        let mut listening = Vec::new();
-        for worker in 0..gossamer::task_workers() {
-            let bound = gossamer::spawn_on(worker, move || listen(address, server));
-            listening.push(bound);
-        }
-        for bound in listening {
-            bound.await.expect("no panic")?;
+        let first = bind(address, server.options.port).await?;
+        let address = first.local_addr()?;
+        gossamer::spawn(accept(first, server));
+        for worker in 1..gossamer::task_workers() {
+            let listening = gossamer::spawn_on(worker, move || async move {
+                let listener = TcpListener::bind_shared(address).await?;
+                gossamer::spawn(accept(listener, server));
+                io::Result::Ok(())
+            });
+            listening.await.expect("no panic")?;
         }
         println!("listening on {address}");
     }
@@ -42,23 +41,28 @@ async fn bind(address: &str, port: u16) -> io::Result<TcpListener> {
     let has_port = address.parse::<SocketAddr>().is_ok()
         || (address.matches(':').count() == 1 && !address.ends_with(':'));
     if has_port {
-        TcpListener::bind(address).await
+        TcpListener::bind_shared(address).await
     } else {
-        TcpListener::bind((address.trim_matches(['[', ']']), port)).await
+        TcpListener::bind_shared((address.trim_matches(['[', ']']), port)).await
     }
 }
 
-/// One of the workers' listeners on a port.
-async fn listen(address: SocketAddr, server: &'static Server) -> io::Result<()> {
-    let listener = TcpListener::bind_shared(address).await?;
-    gossamer::spawn(async move {
-        let mut incoming = listener.incoming();
-        while let Ok((stream, peer)) = incoming.next().await {
-            let _ = stream.set_nodelay(true); // reset already, then
-            gossamer::spawn(welcome(stream, server, move || peer.to_string()));
+/// Serves those who connect to one of the workers' listeners.
+async fn accept(listener: TcpListener, server: &'static Server) {
+    let mut incoming = listener.incoming();
+    loop {
+        match incoming.next().await {
+            Ok((stream, peer)) => {
+                let _ = stream.set_nodelay(true); // reset already, then
+                gossamer::spawn(welcome(stream, server, move || peer.to_string()));
+            }
+            Err(error) => return no_more(&error),
         }
-    });
-    Ok(())
+    }
+}
+
+fn no_more(error: &io::Error) {
+    eprintln!("memcached: no more connections are taken: {error}");
 }
 
 /// Takes the place of a socket that nobody listens on any more.
@@ -83,7 +87,11 @@ async fn bind_socket(path: &Path) -> io::Result<UnixListener> {
 async fn accept_on_socket(listener: UnixListener, server: &'static Server) {
     let mut incoming = listener.incoming();
     let mut worker = 0;
-    while let Ok((stream, _)) = incoming.next().await {
+    loop {
+        let stream = match incoming.next().await {
+            Ok((stream, _)) => stream,
+            Err(error) => return no_more(&error),
+        };
         worker = (worker + 1) % gossamer::task_workers();
         gossamer::spawn_on(worker, move || {
             welcome(stream, server, || "unix".to_owned())

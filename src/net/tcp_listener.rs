@@ -95,7 +95,7 @@ impl TcpListener {
             one.is_some_and(|one| one.get_ref().local_addr().is_ok_and(|at| at == address))
         };
         if address.port() != 0 && !shared.iter().any(is_shared) {
-            drop(Self::bind_to(address, Port::Own)?); // says whether it is in use
+            drop(bound(address, Port::Own)?); // says whether it is in use, and takes nobody in
         }
         let listener = Self::bind_to(address, Port::Shared)?;
         shared.push(Arc::downgrade(&listener.watch));
@@ -103,14 +103,7 @@ impl TcpListener {
     }
 
     fn bind_to(address: SocketAddr, port: Port) -> io::Result<Self> {
-        let kind = Type::STREAM.nonblocking().cloexec();
-        let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
-        // As `std` does: a server that starts again need not wait for its old connections.
-        socket.set_reuse_address(true)?;
-        if port == Port::Shared {
-            socket.set_reuse_port(true)?;
-        }
-        socket.bind(&address.into())?;
+        let socket = bound(address, port)?;
         socket.listen(BACKLOG)?;
         Ok(Self::from_nonblocking(socket.into()))
     }
@@ -181,6 +174,19 @@ impl AsFd for TcpListener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.watch.as_fd()
     }
+}
+
+/// A socket that has the address, and does not listen.
+fn bound(address: SocketAddr, port: Port) -> io::Result<Socket> {
+    let kind = Type::STREAM.nonblocking().cloexec();
+    let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
+    // As `std` does: a server that starts again need not wait for its old connections.
+    socket.set_reuse_address(true)?;
+    if port == Port::Shared {
+        socket.set_reuse_port(true)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket)
 }
 
 /// So many connections may wait to be taken; the system allows at most `net.core.somaxconn`.

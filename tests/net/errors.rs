@@ -87,6 +87,7 @@ fn port_shared_with_another_process_is_in_use() {
     use socket2::{Domain, Socket, Type};
     let stranger = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     stranger.set_reuse_port(true).expect("a socket");
+    stranger.set_reuse_address(true).expect("a socket");
     let any: std::net::SocketAddr = "127.0.0.1:0".parse().expect("an address");
     stranger.bind(&any.into()).expect("a port");
     stranger.listen(1).expect("bound");
