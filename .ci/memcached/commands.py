@@ -13,12 +13,14 @@ ITEM_MAX = 1 << 20
 # What memcached keeps with a key and a value: the item's head, its cas id, the ends of both.
 ITEM_HEAD = 48 + 8 + 1 + 2
 
-# Not above 2^63 - 1: there memcached looks for a minus sign in what lies behind the item, too.
-NUMBERS = [b"0", b"1", b"5", b"10", b"99", b"1000", b"9223372036854775807"]
+# Sixty of them make less than 2^63: from there on memcached looks for a minus sign in what lies
+# behind an item, too, when it reads the number in it.
+NUMBERS = [b"0", b"1", b"5", b"10", b"99", b"1000", b"99999999999999999"]
 BAD_NUMBERS = [
     b"-1", b"+1", b"x", b"1x", b"0x10", b"1e3", b"1.5", b"-", b"4294967296", b"2147483648",
-    b"18446744073709551616", b"99999999999999999999999", b"-2147483649", b"''",
+    b"99999999999999999999999", b"-2147483649", b"''",
 ]
+CAS_IDS = [*NUMBERS, b"9223372036854775807", b"9223372036854775808", b"18446744073709551615"]
 TIMES = [b"0"] * 6 + [
     b"1000", b"100000", b"2592000", b"2592001", b"1000000000", b"2000000000", b"2147483647",
     b"-1", b"-100",
@@ -98,12 +100,14 @@ class Generator:
             self.weights[self.random.randrange(len(kinds))] += 20
         self.keys = [self.new_key() for _ in range(self.random.randint(1, 4))]
         self.was_flushed = False
+        # Whether the servers must not have met other sequences before.
+        self.needs_fresh = False
 
     def sequence(self):
         count = self.pick([1, 2, 3, 5, 8, 13, 20, 30, 60])
-        # So that it does not matter what came before.
+        # So that it does not matter what came before; a quiet `md` still tells a miss.
         clean = [b"delete %s noreply\r\n" % key for key in [*self.keys, *STRAYS[:3]]]
-        clean += [b"md %s b q\r\n" % key for key in self.keys]
+        clean += [b"ms %s 0 b q\r\n\r\nmd %s b q\r\n" % (key, key) for key in self.keys]
         commands = [b"".join(clean)]
         for draw in self.random.choices(self.kinds, self.weights, k=count):
             commands.append(draw())
@@ -132,7 +136,7 @@ class Generator:
 
     def cas(self):
         key, value = self.pick(self.keys), self.value()
-        unique = b"@CAS@" if self.chance(60) else self.number(NUMBERS)
+        unique = b"@CAS@" if self.chance(60) else self.number(CAS_IDS)
         words = [b"cas", key, self.client_flags(), self.time(), b"%d" % len(value), unique]
         show = self.pick([b"gets %s\r\n", b"mg %s c\r\n"]) % key
         return show + self.line(b" ".join(words) + self.noreply()) + value + b"\r\n"
@@ -149,11 +153,13 @@ class Generator:
         return self.line(b"touch %s %s" % (self.key(), self.time()) + self.noreply())
 
     def flush_all(self):
-        # One in the future takes back one that was, as long as nobody has looked.
+        # One in the future takes back one that was, as far as nobody, nor memcached in search of
+        # memory, has looked since.
         later = [] if self.was_flushed else [b" 100000", b" 100000 noreply"]
+        when = self.pick([b"", b" 0", b" -1", b" noreply", b" 0 noreply", *later])
         self.was_flushed = True
-        when = [b"", b" 0", b" -1", b" noreply", b" 0 noreply", *later]
-        return self.line(b"flush_all" + self.pick(when))
+        self.needs_fresh |= when in later
+        return self.line(b"flush_all" + when)
 
     def verbosity(self):
         return self.line(b"verbosity " + self.pick([b"0", b"1", b"0 noreply", b"99999999999"]))
@@ -212,7 +218,7 @@ class Generator:
             ord("N"): TIMES,
             ord("R"): RECACHE_TIMES,
             ord("F"): CLIENT_FLAGS,
-            ord("C"): NUMBERS,
+            ord("C"): CAS_IDS,
             ord("D"): NUMBERS,
             ord("J"): NUMBERS,
         }

@@ -17,6 +17,7 @@ from servers import Failure, Server, Talk
 
 CLOCK_S = 5
 SHRINK_TRIALS = 300
+RESETS_MAX = 20
 SHOWN_BYTES = 200
 # What servers have differently inside: shown by name only, or not at all.
 NAMED = re.compile(rb"STAT ([a-z_]+) ")
@@ -28,15 +29,18 @@ class Pair:
 
     def __init__(self, commands, has_background):
         self.commands = commands
-        # Their threads hold items now and then, and then `incr` does not write in place.
-        self.quiet = [] if has_background else ["-o", "no_lru_maintainer,no_lru_crawler"]
+        # Without dumps of keys and logs, as ours; and its threads hold items now and then, and then
+        # `incr` does not write in place.
+        self.real = ["-W", "-X"]
+        if not has_background:
+            self.real += ["-o", "no_lru_maintainer,no_lru_crawler"]
         self.servers = []
         self.start()
 
     def start(self):
         self.stop()
         for command in self.commands:
-            server = Server(command, *OPTIONS, *([] if "/" in command else self.quiet))
+            server = Server(command, *OPTIONS, *([] if "/" in command else self.real))
             self.servers.append(server)
 
     def stop(self):
@@ -46,17 +50,27 @@ class Pair:
 
     def ask(self, commands, seed):
         """What each has answered, and where they differ if they do."""
-        whole = b"".join(commands)
-        answers = []
+        for _ in range(RESETS_MAX):
+            answers, was_reset = self.ask_once(b"".join(commands), seed)
+            # A connection that is reset may lose the last answers.
+            if not (was_reset and is_cut(*answers)):
+                break
+        return answers, difference(*answers)
+
+    def ask_once(self, whole, seed):
+        """What each has answered, and whether any has reset the connection."""
+        answers, was_reset = [], False
         for server in self.servers:
             randomness = random.Random(f"{seed}/cuts")
             cuts = draw_cuts(randomness, len(whole))
             try:
-                answers.append(Talk(server, whole, cuts, randomness).run())
+                talk = Talk(server, whole, cuts, randomness)
+                answers.append(talk.run())
+                was_reset |= talk.was_reset
                 server.check_alive()
             except (OSError, Failure) as error:
                 answers.append(f"<{error}>".encode())
-        return answers, difference(*answers)
+        return answers, was_reset
 
     def __enter__(self):
         return self
@@ -74,6 +88,10 @@ def draw_cuts(randomness, length):
         start = randomness.randrange(length)
         return list(range(start, min(start + 40, length)))
     return sorted(randomness.randrange(length) for _ in range(randomness.randint(1, 8)))
+
+
+def is_cut(one, other):
+    return len(one) != len(other) and (one.startswith(other) or other.startswith(one))
 
 
 def difference(one, other):
@@ -197,6 +215,9 @@ def main():
             generator = Generator(random.Random(f"{seed}/{index}"), without)
             commands = generator.sequence()
             commands_count += len(commands)
+            if generator.needs_fresh and history:
+                pair.start()
+                history = []
             history.append((commands, f"{seed}/{index}"))
             answers, where = pair.ask(*history[-1])
             if options.show:

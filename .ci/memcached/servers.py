@@ -122,6 +122,8 @@ class Talk:
         self.pauses = pauses
         self.answers = bytearray()
         self.ended = False
+        # What was on its way then may be lost.
+        self.was_reset = False
 
     def run(self):
         with self.server.connect() as self.connection:
@@ -166,7 +168,7 @@ class Talk:
             if events & select.POLLOUT:
                 sent = self.connection.send(rest[: 1 << 18])
         except (BrokenPipeError, ConnectionResetError):
-            pass
+            self.was_reset = True
         except BlockingIOError:
             pass
         if events & ~select.POLLOUT:
@@ -180,6 +182,7 @@ class Talk:
         except BlockingIOError:
             return
         except (ConnectionResetError, BrokenPipeError):
+            self.was_reset = True
             received = b""
         self.answers += received
         self.ended = not received
@@ -199,7 +202,7 @@ class Talk:
         try:
             self.connection.shutdown(socket.SHUT_WR)
         except OSError:
-            pass
+            self.was_reset = True
 
 
 def split_before_cas(commands):
