@@ -86,15 +86,17 @@ fn sweeps(is_quick: bool) -> Vec<Question> {
             shares.map(|share| (share, Traffic::new(100_000, skew, share, 16, 8))),
         ));
     }
-    for value_bytes in [16, 100] {
+    for (value_bytes, skew, how) in [
+        (16, Skew::Zipf, "by Zipf's law"),
+        (16, Skew::Uniform, "picked alike"),
+        (100, Skew::Uniform, "picked alike"),
+    ] {
         let pipelines = [1, 8, 48];
         questions.push(Question::new(
-            format!(
-                "pipelines; values of {value_bytes} bytes, 100,000 keys picked alike, 5 % writes"
-            ),
+            format!("pipelines; values of {value_bytes} bytes, 100,000 keys {how}, 5 % writes"),
             "requests in a pipeline",
             pipelines.map(|pipeline| {
-                let traffic = Traffic::new(100_000, Skew::Uniform, 5, value_bytes, pipeline);
+                let traffic = Traffic::new(100_000, skew, 5, value_bytes, pipeline);
                 (pipeline, traffic)
             }),
         ));
