@@ -44,12 +44,13 @@ use server::Server;
 fn main() -> ExitCode {
     let options = Options::parse_or_exit();
     give_large_blocks_back();
-    let workers = options
-        .workers
-        .map_or_else(gossamer::Builder::new, |workers| {
-            gossamer::Builder::new().workers(workers)
-        });
-    let runtime = match workers.build() {
+    // Whoever asks has a core to work on, too; a worker that waits for another gives way to it best
+    // asleep, and is then woken on whichever core is free.
+    let mut builder = gossamer::Builder::new().idle(gossamer::Idle::Park);
+    if let Some(workers) = options.workers {
+        builder = builder.workers(workers);
+    }
+    let runtime = match builder.build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
