@@ -13,6 +13,7 @@ use gossamer_executor::{Claim, Config, pin_to};
 use crate::block_on::block_on_worker;
 use crate::builder::{BuildError, Builder, Plan};
 use crate::metrics::WorkerMetrics;
+use crate::rack::node::Node;
 use crate::shared::{Message, Shared};
 use crate::stall::{StallDetector, StallHook};
 use crate::trust::Trust;
@@ -67,7 +68,8 @@ impl Runtime {
         let claims = claims.map_err(|_| BuildError::TooManyExecutors {
             workers: plan.workers,
         })?;
-        let shared = Shared::create(claims, plan.dedicated_trustees, plan.panic_hook);
+        let rack = Node::alone(plan.workers, plan.dedicated_trustees);
+        let shared = Shared::create(claims, plan.dedicated_trustees, plan.panic_hook, rack);
         let mut runtime = Self {
             shared,
             threads: Vec::new(),

@@ -15,8 +15,10 @@ use gossamer_transport::Call;
 
 use crate::client::Client;
 use crate::error::Payload;
+use crate::rack::outbound::{Completion, Outbound};
 use crate::shared::{RuntimeId, Shared, WorkerShared};
 use crate::shutdown::Stage;
+use crate::trust::Trust;
 use crate::trustee::TrusteeSide;
 
 /// What the thread of a worker has of its own.
@@ -72,6 +74,16 @@ impl Worker {
         &self.shared
     }
 
+    pub(crate) fn runtime(&self) -> RuntimeId {
+        self.runtime
+    }
+
+    /// Places a value on this worker's trustee; it need not be `Send`.
+    pub(crate) fn entrust<T: 'static>(&self, value: T) -> Trust<T> {
+        let shared = Some(Arc::clone(&self.shared));
+        Trust::new(self.runtime, shared, self.index, value)
+    }
+
     /// What other threads see of this worker.
     #[inline(always)]
     pub(crate) fn home(&self) -> &WorkerShared {
@@ -89,7 +101,7 @@ impl Worker {
     /// Whether delegated code runs on this thread. What the stall detector sees says it, and no
     /// count: a store of a constant, which the next request need not wait for.
     #[inline(always)]
-    fn is_delegated(&self) -> bool {
+    pub(crate) fn is_delegated(&self) -> bool {
         !self.home().running().is_null()
     }
 
@@ -100,6 +112,18 @@ impl Worker {
         debug_assert!(!self.is_delegated(), "the trustee's poll is not nested");
         self.home().set_running(call);
         Delegated { worker: self }
+    }
+
+    /// Marks that a value is built here for another node, as [`enter_delegated`] does.
+    ///
+    /// [`enter_delegated`]: Self::enter_delegated
+    pub(crate) fn enter_visit(&self) -> Delegated<'_> {
+        self.enter_delegated(&BUILD)
+    }
+
+    /// Issues a call to another node.
+    pub(crate) fn rack_issue(&self, outbound: Outbound, completion: Completion) {
+        drop((outbound, completion));
     }
 
     /// Hands a panic that nobody awaits to the runtime's hook.
@@ -128,6 +152,15 @@ impl Drop for Delegated<'_> {
         self.worker.home().set_running(ptr::null());
     }
 }
+
+/// What the stall detector sees while a value is built for another node.
+static BUILD: Call = Call {
+    run: |_, _, _| (),
+    discard: |_| (),
+    capture_words: 0,
+    result_words: 0,
+    name: || "a value that another node has built here",
+};
 
 /// The client's poll task.
 struct ClientTurn<'a>(&'a Worker);

@@ -1,0 +1,53 @@
+//! The rack: one program on many nodes.
+//!
+//! A *node* is a process, the *rack* all of them together, and every node runs the same binary.
+//! Node 0 runs `main`; the others serve, and run what is spawned on them. Started plainly, a
+//! program is a rack of one, in which a call is that of the plain [`Trust`](crate::Trust).
+//!
+//! ```
+//! use gossamer::rack;
+//!
+//! #[gossamer::main(workers = 2)]
+//! async fn main() {
+//!     let mut counters = Vec::new();
+//!     for trustee in rack::trustees() {
+//!         counters.push(rack::entrust_on(trustee, |start: u64| start, 17).await);
+//!     }
+//!     for counter in &counters {
+//!         counter.apply_with(|c, by| *c += by, 2).await;
+//!         assert_eq!(counter.apply(|c| *c).await, 19);
+//!     }
+//! }
+//! ```
+//!
+//! What a call may take along is said at [`Trust`]; what it can end in, at [`CallError`].
+
+mod barrier;
+mod bounded;
+mod calls;
+mod codec;
+pub(crate) mod context;
+mod entry;
+mod error;
+mod handles;
+mod image;
+mod latch_trust;
+pub(crate) mod node;
+pub(crate) mod outbound;
+mod remote;
+mod spawn;
+mod trust;
+mod trustee;
+mod visit;
+
+pub use calls::Travels;
+pub use codec::CodecError;
+pub use context::{
+    barrier, entrust, entrust_latched_on, entrust_on, node_id, nodes, trustees,
+    try_entrust_latched_on, try_entrust_on, workers,
+};
+pub use error::{CallError, NotExecuted, Refusal};
+pub use latch_trust::LatchTrust;
+pub use spawn::{JoinHandle, spawn_on};
+pub use trust::Trust;
+pub use trustee::Trustee;
