@@ -128,7 +128,7 @@ impl<T: 'static> LatchTrust<T> {
     /// # async fn main() {
     /// # use gossamer::rack;
     /// let account = rack::entrust_latched_on(rack::trustees()[0], |start| start, 100).await;
-    /// let launched = account.try_launch_with(async |_: &mut i32, ()| panic!("so"), ()).await;
+    /// let launched = account.try_launch_with(async |_: &mut i32, ()| -> () { panic!("so") }, ()).await;
     /// assert!(launched.is_err());
     /// # }
     /// ```
