@@ -10,7 +10,7 @@ use super::violation::Violation;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[must_use]
 pub(crate) enum Action<P> {
-    /// Send this. To a node that is dead it may be left unsent.
+    /// Send this. To a node that is dead it may be left unsent, when there is no way any more.
     Send { to: Node, control: Control },
     /// User code may see this message; each handle in it is now a handle of this node.
     Deliver {
@@ -24,8 +24,6 @@ pub(crate) enum Action<P> {
     /// Take in what has arrived from this dead node, cut it off, then say
     /// [`Drained`](super::Event::Drained).
     Drain(Node),
-    /// Send this node [`Control::Dead`] of itself, if it can still be reached.
-    Fence(Node),
     /// This node says what no correct node says: drop it as dead.
     Reject { node: Node, violation: Violation },
     /// The others have declared this node dead: it is to end at once, and does nothing more.

@@ -26,7 +26,8 @@ impl<P> Refs<P> {
         match self.peers.state(from) {
             Some(State::Live | State::Dying) => true,
             Some(State::Closed { .. } | State::Forgotten) => {
-                out.push(Action::Fence(from));
+                let (to, control) = (from, Control::Fenced);
+                out.push(Action::Send { to, control });
                 false
             }
             None => {

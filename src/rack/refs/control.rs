@@ -19,8 +19,8 @@ pub(crate) enum Control {
     Acknowledge(Message),
     /// To the owner: the sender has no handle left, and gives back so many grants.
     Release { place: Place, grants: u64 },
-    /// The node is dead. To that node itself: it is to end itself.
-    Dead(Node),
-    /// Nothing that the dead node has sent waits at the sender any more.
+    /// This node is dead: nothing that it has sent waits at the sender any more, or will.
     Settled(Node),
+    /// The receiver was declared dead: it is to end itself.
+    Fenced,
 }

@@ -14,17 +14,9 @@ impl<P> Refs<P> {
         if !self.peers.transition_to_dying(node) {
             return;
         }
-        self.tell_all(Control::Dead(node), out);
         out.push(Action::Drain(node));
         // The living are fewer: they may all have settled another dead node.
         self.forget_settled(out);
-    }
-
-    /// A node is dead, as another says.
-    pub(super) fn handle_dead(&mut self, node: Node, out: &mut Out<P>) -> Result<(), Violation> {
-        self.check_member(node)?;
-        self.handle_died(node, out);
-        Ok(())
     }
 
     /// Nothing more will be taken in from a dead node.
@@ -32,7 +24,10 @@ impl<P> Refs<P> {
         if !self.peers.transition_to_closed(node) {
             return;
         }
-        out.push(Action::Fence(node));
+        out.push(Action::Send {
+            to: node,
+            control: Control::Fenced,
+        });
         let pinned = self.outbound.forget(node);
         self.unpin(pinned, out);
         self.lose(node, out);
@@ -59,7 +54,9 @@ impl<P> Refs<P> {
         by: Node,
         out: &mut Out<P>,
     ) -> Result<(), Violation> {
-        self.check_member(dead)?;
+        if self.peers.state(dead).is_none() {
+            return Err(Violation::UnknownNode(dead));
+        }
         self.peers.note_settled(dead, by);
         self.handle_died(dead, out);
         self.forget_settled(out);
@@ -73,7 +70,9 @@ impl<P> Refs<P> {
                 continue;
             }
             if self.peers.transition_to_settled(dead) {
-                self.tell_all(Control::Settled(dead), out);
+                let control = Control::Settled(dead);
+                let sends = self.peers.live().map(|to| Action::Send { to, control });
+                out.extend(sends);
             }
         }
         self.forget_settled(out);
@@ -85,18 +84,6 @@ impl<P> Refs<P> {
             for place in self.exports.forget(dead) {
                 self.free_if_unheld(place, out);
             }
-        }
-    }
-
-    fn tell_all(&self, control: Control, out: &mut Out<P>) {
-        let sends = self.peers.live().map(|to| Action::Send { to, control });
-        out.extend(sends);
-    }
-
-    fn check_member(&self, node: Node) -> Result<(), Violation> {
-        match self.peers.state(node) {
-            Some(_) => Ok(()),
-            None => Err(Violation::UnknownNode(node)),
         }
     }
 }

@@ -95,8 +95,8 @@ steps! {
     TakeGone = "take-gone",
     TakeAcknowledge = "take-acknowledge",
     TakeRelease = "take-release",
-    TakeDead = "take-dead",
     TakeSettled = "take-settled",
+    TakeFenced = "take-fenced",
     TakeDied = "take-died",
     TakeDrained = "take-drained",
     SendRegister = "send-register",
@@ -104,13 +104,12 @@ steps! {
     SendGone = "send-gone",
     SendAcknowledge = "send-acknowledge",
     SendRelease = "send-release",
-    SendDead = "send-dead",
     SendSettled = "send-settled",
+    SendFenced = "send-fenced",
     Deliver = "deliver",
     Free = "free",
     Lost = "lost",
     Drain = "drain",
-    Fence = "fence",
     Reject = "reject",
     End = "end",
 }
@@ -131,8 +130,8 @@ impl Event {
                 Control::Gone(_) => Step::TakeGone,
                 Control::Acknowledge(_) => Step::TakeAcknowledge,
                 Control::Release { .. } => Step::TakeRelease,
-                Control::Dead(_) => Step::TakeDead,
                 Control::Settled(_) => Step::TakeSettled,
+                Control::Fenced => Step::TakeFenced,
             },
         }
     }
@@ -146,7 +145,6 @@ impl<P> Action<P> {
             Self::Free { .. } => Step::Free,
             Self::Lost(_) => Step::Lost,
             Self::Drain(_) => Step::Drain,
-            Self::Fence(_) => Step::Fence,
             Self::Reject { .. } => Step::Reject,
             Self::End => Step::End,
             Self::Send { control, .. } => match control {
@@ -155,8 +153,8 @@ impl<P> Action<P> {
                 Control::Gone(_) => Step::SendGone,
                 Control::Acknowledge(_) => Step::SendAcknowledge,
                 Control::Release { .. } => Step::SendRelease,
-                Control::Dead(_) => Step::SendDead,
                 Control::Settled(_) => Step::SendSettled,
+                Control::Fenced => Step::SendFenced,
             },
         }
     }

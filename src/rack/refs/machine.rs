@@ -13,6 +13,7 @@ use super::message::Envelope;
 use super::node::Node;
 use super::outbound::Outbound;
 use super::peers::Peers;
+use super::violation::Violation;
 
 /// What a node knows of references: its own properties that others hold, and those of others that
 /// it holds. `P` is what it keeps of an exported property, which keeps that alive.
@@ -136,7 +137,7 @@ impl<P> Refs<P> {
     }
 
     fn handle_control(&mut self, from: Node, control: Control, out: &mut Out<P>) {
-        if control == Control::Dead(self.me) && self.peers.state(from).is_some() {
+        if control == Control::Fenced && self.peers.state(from).is_some() {
             // From a member that this node holds dead, too: it was fenced for good.
             self.has_ended = true;
             out.push(Action::End);
@@ -155,8 +156,8 @@ impl<P> Refs<P> {
             Control::Gone(place) => self.handle_gone(theirs(place), out),
             Control::Acknowledge(message) => self.handle_acknowledge(from, message, out),
             Control::Release { place, grants } => self.handle_release(from, place, grants, out),
-            Control::Dead(node) => self.handle_dead(node, out),
             Control::Settled(node) => self.handle_settled(node, from, out),
+            Control::Fenced => Err(Violation::Unfounded(control)),
         };
         if let Err(violation) = outcome {
             let node = from;
