@@ -30,7 +30,7 @@
 //! | sent to its owner | 1: acknowledgement | 0 |
 //! | sent by a holder to a holder | 1: acknowledgement | 0 |
 //! | sent by a holder to a node without it | 3: register, registered, acknowledgement | 1, to the owner |
-//! | a node of n dies | (n − 1) × (n − 2) × 2: dead, settled | – |
+//! | a node of n dies | (n − 1) × (n − 2): settled | – |
 //!
 //! Acknowledgements are one per message and registrations one per key on its way, however often
 //! a handle stands in a message or in how many it waits.
@@ -38,15 +38,16 @@
 //! # Death
 //!
 //! ```text
-//!          Died, or Dead from a peer          Drained                 all live nodes Settled
-//!   Live ────────────────────────────► Dying ─────────► Closed ──────────────────────────────► Forgotten
-//!             tell all, Drain                  Fence             drop what the dead node held
+//!          Died, or Settled             Drained               Settled by all live
+//!   Live ────────────────────► Dying ──────────────► Closed ────────────────────────► Forgotten
+//!          then: drain it              then: fence it         then: drop what it held
 //! ```
 //!
-//! Who learns that a node is dead tells everybody, takes in what has arrived from it, and closes
-//! it: whatever comes from it later is refused, and it is told to end itself if it still runs. A
-//! survivor has *settled* when no message of the dead node waits for registration any more, and
-//! says so to everybody. An owner drops the holdings of the dead node when all live nodes have
+//! Who learns that a node is dead takes in what has arrived from it, and closes it: whatever comes
+//! from it later is refused, and it is told to end itself if it still runs. A survivor has *settled*
+//! a closed node when none of its messages waits for registration any more, and says so to
+//! everybody, who thereby learn of the death if they have not. An owner drops the holdings of the
+//! dead node when all live nodes have
 //! settled: what the dead node had sent on has by then been registered, or is lost. Handles of a
 //! dead owner are *gone*, and pins towards a dead receiver go.
 //!
@@ -60,8 +61,7 @@
 //!   [`Event::Drained`].
 //! - A request keeps a handle of its target until it has been answered. One without an answer
 //!   names its target in its own header: the pin holds it until the owner has taken it in.
-//! - The order in which actions are carried out does not matter, but for those towards one node
-//!   that is drained and then fenced.
+//! - All actions are carried out, in any order.
 //!
 //! # Not promised
 //!
