@@ -34,6 +34,7 @@ mod image;
 mod latch_trust;
 pub(crate) mod node;
 pub(crate) mod outbound;
+mod refs;
 mod remote;
 mod spawn;
 mod trust;
