@@ -31,6 +31,7 @@ mod entry;
 mod error;
 mod handles;
 mod image;
+pub mod join;
 mod latch_trust;
 pub(crate) mod node;
 pub(crate) mod outbound;
