@@ -15,7 +15,7 @@ use gossamer_transport::Call;
 
 use crate::client::Client;
 use crate::error::Payload;
-use crate::rack::outbound::{Completion, Outbound};
+use crate::rack::side::RackSide;
 use crate::shared::{RuntimeId, Shared, WorkerShared};
 use crate::shutdown::Stage;
 use crate::trust::Trust;
@@ -30,12 +30,16 @@ pub(crate) struct Worker {
     pub(crate) client: Client,
     pub(crate) trustee: TrusteeSide,
     pub(crate) stage: Cell<Stage>,
+    /// Apart, so that what a rack of one touches lies as close as without.
+    rack: Option<Box<RackSide>>,
 }
 
 impl Worker {
     /// Is worker `index` on this thread, until the runtime shuts down.
     pub(crate) fn run(shared: Arc<Shared>, index: u32, config: Config) {
         let executor = Executor::new(shared.workers()[index as usize].remote(), config);
+        let peers = shared.rack().peers();
+        let rack = peers.map(|peers| Box::new(RackSide::new(peers.count())));
         let worker = Self {
             index,
             runtime: shared.id(),
@@ -43,11 +47,16 @@ impl Worker {
             client: Client::new(Arc::clone(&shared), index),
             trustee: TrusteeSide::default(),
             stage: Cell::new(Stage::Open),
+            rack,
             shared,
         };
         let _current = Current::enter(&worker);
         // The client last: between a result and the task's next request lies nothing else.
-        executor.run(&(TrusteeTurn(&worker), ClientTurn(&worker)));
+        let own = (TrusteeTurn(&worker), ClientTurn(&worker));
+        match worker.rack() {
+            None => executor.run(&own),
+            Some(side) => executor.run(&(RackTurn(&worker, side), own)),
+        }
     }
 
     /// Gives `f` the worker of this thread, if it is one.
@@ -121,9 +130,9 @@ impl Worker {
         self.enter_delegated(&BUILD)
     }
 
-    /// Issues a call to another node.
-    pub(crate) fn rack_issue(&self, outbound: Outbound, completion: Completion) {
-        drop((outbound, completion));
+    /// Its side of the rack, if there are other nodes.
+    pub(crate) fn rack(&self) -> Option<&RackSide> {
+        self.rack.as_deref()
     }
 
     /// Hands a panic that nobody awaits to the runtime's hook.
@@ -199,6 +208,23 @@ impl Resident for TrusteeTurn<'_> {
     #[inline(always)]
     fn sees_work(&self) -> bool {
         self.0.trustee.sees_work(self.0) || self.0.may_step_shutdown()
+    }
+}
+
+/// The links to other nodes; only where there are any.
+struct RackTurn<'a>(&'a Worker, &'a RackSide);
+
+impl Resident for RackTurn<'_> {
+    fn poll(&self, _: &Executor) -> bool {
+        self.1.poll(self.0)
+    }
+
+    fn flush(&self) -> bool {
+        self.1.flush(self.0)
+    }
+
+    fn sees_work(&self) -> bool {
+        self.1.sees_work(self.0)
     }
 }
 

@@ -23,6 +23,7 @@ use crate::rack::error::Refusal;
 use crate::rack::latch_trust;
 use crate::rack::trust::Trust;
 use crate::rack::visit::{Failure, Outcome, Served, Visit, arguments, result};
+use crate::worker::Worker;
 
 /// What travels: it has an encoding, and may cross threads.
 pub trait Travels: Serialize + DeserializeOwned + Send + 'static {}
@@ -185,14 +186,14 @@ where
         Ok(begun) => begun,
         Err(failure) => return Served::Now(Err(failure)),
     };
-    let (from, shared) = (visit.from, std::sync::Arc::clone(visit.worker.shared()));
+    let from = visit.from;
     drop(gossamer_executor::spawn(async move {
         let outcome = match begun.await {
             Some(Ok(value)) => result(value),
             Some(Err(fault)) => Err(Failure::from(fault)),
             None => Err(Failure::Cancelled),
         };
-        shared.rack().reply_later(from, outcome);
+        Worker::with(|worker| worker.map(|worker| worker.rack_reply(from, outcome)));
     }));
     Served::Later
 }

@@ -22,21 +22,33 @@
 //!
 //! What a call may take along is said at [`Trust`]; what it can end in, at [`CallError`].
 
+mod accept;
 mod barrier;
 mod bounded;
 mod calls;
 mod codec;
-pub(crate) mod context;
+mod connect;
+mod context;
+mod drain;
 mod entry;
+mod envelope;
 mod error;
 mod handles;
 mod image;
 pub mod join;
 mod latch_trust;
+mod loss;
 pub(crate) mod node;
-pub(crate) mod outbound;
+mod on_worker;
+mod outbound;
+mod peer;
+pub(crate) mod peers;
+mod references;
 mod refs;
 mod remote;
+mod route;
+mod serve;
+pub(crate) mod side;
 mod spawn;
 mod trust;
 mod trustee;
@@ -50,6 +62,7 @@ pub use context::{
 };
 pub use error::{CallError, NotExecuted, Refusal};
 pub use latch_trust::LatchTrust;
+pub use loss::NodeLoss;
 pub use spawn::{JoinHandle, spawn_on};
 pub use trust::Trust;
 pub use trustee::Trustee;

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::rack::barrier::Arrivals;
-use crate::rack::remote::{Home, PropertyId};
-use crate::rack::visit::{Outcome, ReplyTo};
+use crate::rack::peers::Peers;
+use crate::rack::remote::Home;
 
 /// This node, and those beside it.
 #[derive(Debug)]
@@ -12,6 +12,7 @@ pub(crate) struct Node {
     id: u32,
     members: Box<[Member]>,
     arrivals: Arc<Arrivals>,
+    peers: Option<Box<Peers>>,
 }
 
 /// A node of the rack, as all know it.
@@ -30,15 +31,16 @@ impl Node {
             workers: workers as u32,
             dedicated: dedicated as u32,
         };
-        Self::new(0, vec![member])
+        Self::new(0, vec![member], None)
     }
 
-    pub(crate) fn new(id: u32, members: Vec<Member>) -> Self {
+    pub(crate) fn new(id: u32, members: Vec<Member>, peers: Option<Box<Peers>>) -> Self {
         let arrivals = Arc::new(Arrivals::new(members.len()));
         Self {
             id,
             members: members.into(),
             arrivals,
+            peers,
         }
     }
 
@@ -72,13 +74,8 @@ impl Node {
         })
     }
 
-    /// Sends the outcome of a visit that was not answered at once.
-    pub(crate) fn reply_later(&self, to: ReplyTo, outcome: Outcome) {
-        drop((to, outcome));
-    }
-
-    /// Gives up this node's share of a property elsewhere.
-    pub(crate) fn release(&self, home: Home, id: PropertyId) {
-        drop((home, id));
+    /// The nodes beside it; `None` if it is alone.
+    pub(crate) fn peers(&self) -> Option<&Peers> {
+        self.peers.as_deref()
     }
 }

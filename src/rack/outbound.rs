@@ -1,10 +1,12 @@
 //! A call on its way to another node.
 
+use std::sync::Arc;
+
 use futures::channel::oneshot;
 
 use crate::rack::codec::Parcel;
 use crate::rack::entry::CallWord;
-use crate::rack::remote::{Home, PropertyId};
+use crate::rack::remote::{Home, PropertyId, Remote};
 use crate::rack::visit::Reply;
 
 /// A call that is to be issued.
@@ -15,6 +17,10 @@ pub(crate) struct Outbound {
     pub(crate) property: PropertyId,
     pub(crate) answers: Answers,
     pub(crate) parcel: Parcel,
+    /// How long its result will probably be.
+    pub(crate) result_bytes: u16,
+    /// The property that it is on, if it is on one: held until the answer has come.
+    pub(crate) target: Option<Arc<Remote>>,
 }
 
 /// How a call is answered.
@@ -34,4 +40,16 @@ pub(crate) enum Completion {
     /// Foreign code, to be run on the worker that has issued the call, and contained.
     Then(Box<dyn FnOnce(Reply)>),
     Posted,
+}
+
+impl Completion {
+    /// Tells of the outcome; foreign code.
+    pub(crate) fn complete(self, reply: Reply) {
+        match self {
+            // Who is gone needs no answer: the result is dropped here.
+            Self::Awaited(sender) => drop(sender.send(reply)),
+            Self::Then(then) => then(reply),
+            Self::Posted => {}
+        }
+    }
 }

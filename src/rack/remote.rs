@@ -12,9 +12,12 @@ use crate::rack::codec::{self, Parcel};
 use crate::rack::entry::{Visits, entry};
 use crate::rack::error::{CallError, NotExecuted};
 use crate::rack::outbound::{Answers, Completion, Outbound};
+use crate::rack::refs::{Event, Key};
 use crate::rack::visit::Reply;
 use crate::shared::{Message, RuntimeId, Shared};
 use crate::worker::Worker;
+
+pub(crate) use crate::rack::refs::Place as PropertyId;
 
 /// Where something lives: a worker of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,20 +26,15 @@ pub(crate) struct Home {
     pub(crate) worker: u32,
 }
 
-/// What the owner of a property calls it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct PropertyId {
-    pub(crate) index: u32,
-    pub(crate) generation: u32,
-}
-
 /// This node's share of a property elsewhere, which its trusts hold together.
 pub(crate) struct Remote {
     shared: Arc<Shared>,
     home: Home,
-    id: PropertyId,
+    key: Key,
     /// What tells its type apart.
     type_word: u32,
+    /// Whether the references count it: it leads somewhere, or did when it came.
+    is_counted: bool,
 }
 
 impl PropertyId {
@@ -45,27 +43,23 @@ impl PropertyId {
         index: u32::MAX,
         generation: u32::MAX,
     };
-
-    pub(crate) fn to_word(self) -> u64 {
-        u64::from(self.index) | u64::from(self.generation) << 32
-    }
-
-    pub(crate) fn of_word(word: u64) -> Self {
-        Self {
-            index: word as u32,
-            generation: (word >> 32) as u32,
-        }
-    }
 }
 
 impl Remote {
-    /// The node holds the property from now on, until this is dropped.
-    pub(crate) fn new(shared: Arc<Shared>, home: Home, id: PropertyId, type_word: u32) -> Self {
+    /// One handle of `key`, which is told of when this is dropped if it is counted.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        home: Home,
+        key: Key,
+        type_word: u32,
+        is_counted: bool,
+    ) -> Self {
         Self {
             shared,
             home,
-            id,
+            key,
             type_word,
+            is_counted,
         }
     }
 
@@ -81,8 +75,8 @@ impl Remote {
         self.home
     }
 
-    pub(crate) fn id(&self) -> PropertyId {
-        self.id
+    pub(crate) fn key(&self) -> Key {
+        self.key
     }
 
     pub(crate) fn runtime(&self) -> RuntimeId {
@@ -90,31 +84,31 @@ impl Remote {
     }
 
     /// A call whose answer comes in the order of the calls.
-    pub(crate) async fn call<V, F, A, U>(&self, args: A) -> Result<U, CallError>
+    pub(crate) async fn call<V, F, A, U>(self: &Arc<Self>, args: A) -> Result<U, CallError>
     where
         V: Visits,
         F: 'static,
         A: Travels,
         U: Travels,
     {
-        let outbound = Outbound::of::<V, F, A>(self.home, self.id, Answers::Now, args)?;
+        let outbound = self.outbound::<V, F, A, U>(Answers::Now, args)?;
         ask(&self.shared, outbound).await
     }
 
     /// A call whose outcome may come later than those of calls after it.
-    pub(crate) async fn call_late<V, F, A, U>(&self, args: A) -> Result<U, CallError>
+    pub(crate) async fn call_late<V, F, A, U>(self: &Arc<Self>, args: A) -> Result<U, CallError>
     where
         V: Visits,
         F: 'static,
         A: Travels,
         U: Travels,
     {
-        let outbound = Outbound::of::<V, F, A>(self.home, self.id, Answers::Later, args)?;
+        let outbound = self.outbound::<V, F, A, U>(Answers::Later, args)?;
         ask(&self.shared, outbound).await
     }
 
     /// A call whose result goes to `then`, on this worker.
-    pub(crate) fn call_then<V, F, A, U, G>(&self, args: A, then: G)
+    pub(crate) fn call_then<V, F, A, U, G>(self: &Arc<Self>, args: A, then: G)
     where
         V: Visits,
         F: 'static,
@@ -122,7 +116,7 @@ impl Remote {
         U: Travels,
         G: FnOnce(U) + 'static,
     {
-        let outbound = Outbound::of::<V, F, A>(self.home, self.id, Answers::Now, args)
+        let outbound = self.outbound::<V, F, A, U>(Answers::Now, args)
             .unwrap_or_else(|error| error.raise());
         Worker::with_runtime(self.runtime(), |worker| {
             let worker = worker.expect(
@@ -139,16 +133,29 @@ impl Remote {
     }
 
     /// A call that nobody awaits.
-    pub(crate) fn post<V, F, A>(&self, args: A)
+    pub(crate) fn post<V, F, A>(self: &Arc<Self>, args: A)
     where
         V: Visits,
         F: 'static,
         A: Travels,
     {
-        let outbound = Outbound::of::<V, F, A>(self.home, self.id, Answers::Never, args)
+        let outbound = self.outbound::<V, F, A, ()>(Answers::Never, args)
             .unwrap_or_else(|error| error.raise());
         charge();
         issue(&self.shared, outbound, None);
+    }
+
+    fn outbound<V, F, A, U>(self: &Arc<Self>, answers: Answers, args: A) -> Result<Outbound, CallError>
+    where
+        V: Visits,
+        F: 'static,
+        A: Travels,
+    {
+        let mut outbound = Outbound::of::<V, F, A>(self.home, self.key.place, answers, args)?;
+        outbound.result_bytes = size_of::<U>().min(RESULT_BYTES_EXPECTED_MAX) as u16;
+        // What is asked for stays held until it has been answered, whoever awaits it.
+        outbound.target = Some(Arc::clone(self));
+        Ok(outbound)
     }
 }
 
@@ -214,13 +221,18 @@ impl Outbound {
             property,
             answers,
             parcel,
+            result_bytes: RESULT_BYTES_EXPECTED,
+            target: None,
         })
     }
 }
 
 impl Drop for Remote {
     fn drop(&mut self) {
-        self.shared.rack().release(self.home, self.id);
+        if self.is_counted && let Some(peers) = self.shared.rack().peers() {
+            let actions = peers.references().handle(Event::Dropped(self.key));
+            peers.carry_out(&self.shared, actions);
+        }
     }
 }
 
@@ -232,3 +244,7 @@ impl fmt::Debug for Remote {
             .finish_non_exhaustive()
     }
 }
+
+/// Room that is kept for a result whose size says nothing, and for any at the most.
+const RESULT_BYTES_EXPECTED: u16 = 64;
+const RESULT_BYTES_EXPECTED_MAX: usize = 512;

@@ -237,7 +237,7 @@ impl<T: 'static> Trust<T> {
 }
 
 /// The call of `apply_with` on another node.
-async fn call<T, F, A, U>(remote: &Remote, args: A) -> Result<U, CallError>
+async fn call<T, F, A, U>(remote: &Arc<Remote>, args: A) -> Result<U, CallError>
 where
     T: 'static,
     F: FnOnce(&mut T, A) -> U + Copy + Send + 'static,

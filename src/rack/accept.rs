@@ -1,0 +1,200 @@
+//! The connections that other nodes write: let in once they have proved who they are, and read to
+//! where the workers take things from.
+
+use std::cell::Cell;
+use std::net;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::channel::oneshot;
+use futures::future::{Either, select};
+use futures::{AsyncReadExt, AsyncWriteExt, FutureExt};
+use gossamer_executor::time::{sleep, timeout};
+use gossamer_transport::rack::tcp::Decoder;
+
+use crate::net::{TcpListener, TcpStream};
+use crate::rack::join::{Cause, Channel, nonce};
+use crate::rack::peers::Peers;
+use crate::shared::{Message, Shared};
+use crate::worker::Worker;
+
+/// Lets connections in, on worker 0, for as long as the runtime lives.
+pub(super) fn spawn_acceptor(shared: &Arc<Shared>, listener: net::TcpListener) {
+    let strangers = Arc::clone(shared);
+    let accept = move || async move {
+        let Ok(listener) = TcpListener::try_from(listener) else {
+            return;
+        };
+        let waiting = Rc::new(Cell::new(0));
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) if waiting.get() < STRANGERS_MAX => {
+                    let (shared, waiting) = (Arc::clone(&strangers), Rc::clone(&waiting));
+                    waiting.set(waiting.get() + 1);
+                    drop(gossamer_executor::spawn(async move {
+                        // Who does not prove himself in time is left alone.
+                        let admitted = timeout(ADMISSION_TIME, admit(&shared, &stream)).await;
+                        waiting.set(waiting.get() - 1);
+                        if let Ok(Some(channel)) = admitted {
+                            read_elsewhere(&shared, stream, channel);
+                        }
+                    }));
+                }
+                // As many as may knock do: the others have to come again.
+                Ok(_) => {}
+                // Of descriptors there may be more in a while.
+                Err(_) => sleep(ACCEPT_PAUSE).await,
+            }
+        }
+    };
+    // If the worker has ended, so has the rack.
+    drop(shared.workers()[0].remote().spawn(accept));
+}
+
+/// Hears who it is; `None` for who is to be left alone.
+async fn admit(shared: &Shared, mut stream: &TcpStream) -> Option<Channel> {
+    let peers = shared.rack().peers()?;
+    let nonce = nonce().ok()?;
+    let deadline = Instant::now() + ADMISSION_TIME;
+    let mut admission = peers.door().admit(&nonce, deadline);
+    let mut buffer = [0; HANDSHAKE_BYTES];
+    loop {
+        let count = stream.read(&mut buffer).await.ok()?;
+        if count == 0 {
+            return None;
+        }
+        let is_alive = |party| peers.is_alive(party);
+        let admitted = admission.handle_bytes(&buffer[..count], is_alive);
+        let output = std::mem::take(admission.output());
+        stream.write_all(&output).await.ok()?;
+        match admitted {
+            Ok(None) => {}
+            Ok(channel) => return channel,
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Has a worker of ours read the connection: that of the same number, as far as there are such.
+fn read_elsewhere(shared: &Arc<Shared>, stream: TcpStream, channel: Channel) {
+    // Taken out of this worker's watch, to be watched where it is read.
+    let Ok(stream) = OwnedFd::try_from(stream) else {
+        return;
+    };
+    let reader = Arc::clone(shared);
+    let by = channel.worker as usize % shared.workers().len();
+    let read = move || async move {
+        if let Ok(stream) = TcpStream::try_from(net::TcpStream::from(stream)) {
+            read(&reader, stream, channel).await;
+        }
+    };
+    drop(shared.workers()[by].remote().spawn(read));
+}
+
+/// Reads a connection until it ends, or its node is lost.
+async fn read(shared: &Arc<Shared>, stream: TcpStream, channel: Channel) {
+    let node = channel.from.node;
+    let Some(peers) = shared.rack().peers() else {
+        return;
+    };
+    let peer = peers.get(node);
+    let Some(cut) = peer.begin_reader() else {
+        return;
+    };
+    let reading = Reading { shared, peers, node };
+    let Ok(ports) = peer.ports(channel.worker) else {
+        return peers.suspect(node, Cause::Unreachable);
+    };
+    let mut inlet = Inlet {
+        shared,
+        node,
+        writer: channel.worker,
+        decoder: Decoder::new(ports.clone()),
+        opened: vec![false; shared.workers().len() + 1],
+    };
+    let cause = inlet.read(stream, cut).await;
+    drop(reading);
+    if let Some(cause) = cause {
+        peers.suspect(node, cause);
+    }
+}
+
+/// A connection is being read while this lives.
+struct Reading<'a> {
+    shared: &'a Arc<Shared>,
+    peers: &'a Peers,
+    node: u32,
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        let next = self.peers.get(self.node).end_reader();
+        self.peers.step(self.shared, self.node, next);
+    }
+}
+
+/// The end of a connection that is read.
+struct Inlet<'a> {
+    shared: &'a Arc<Shared>,
+    node: u32,
+    writer: u32,
+    decoder: Decoder,
+    /// By worker, whether it has been told of the links with the writer.
+    opened: Vec<bool>,
+}
+
+impl Inlet<'_> {
+    /// Reads until the end, whose cause it returns, or until it is cut.
+    async fn read(&mut self, mut stream: TcpStream, mut cut: oneshot::Receiver<()>) -> Option<Cause> {
+        loop {
+            let read = select(stream.read(self.decoder.space()), &mut cut).await;
+            let count = match read {
+                Either::Left((count, _)) => count,
+                Either::Right(_) => {
+                    // What has come until now counts.
+                    while let Some(Ok(count @ 1..)) =
+                        stream.read(self.decoder.space()).now_or_never()
+                        && self.handle(count).is_ok()
+                    {}
+                    return None;
+                }
+            };
+            let ended = match count {
+                Ok(0) | Err(_) => Err(Cause::Closed),
+                Ok(count) => self.handle(count),
+            };
+            if let Err(cause) = ended {
+                return Some(cause);
+            }
+        }
+    }
+
+    /// Puts what was read where it belongs, and wakes whom it is for.
+    fn handle(&mut self, count: usize) -> Result<(), Cause> {
+        let decoded = self.decoder.handle_filled(count);
+        let workers = self.shared.workers();
+        for touched in self.decoder.take_touched() {
+            let is_control = usize::from(touched) == workers.len();
+            let worker = &workers[if is_control { 0 } else { usize::from(touched) }];
+            if std::mem::replace(&mut self.opened[usize::from(touched)], true) {
+                worker.notify();
+                continue;
+            }
+            let (node, writer) = (self.node, self.writer as u16);
+            let open = move |worker: &Worker| worker.rack_open(node, writer, is_control);
+            // A worker that has ended takes nothing any more.
+            drop(worker.send(Message::Settle(Box::new(open))));
+        }
+        decoded.map(drop).map_err(|_| Cause::Damaged)
+    }
+}
+
+/// So many that have not proved themselves may be connected at a time.
+const STRANGERS_MAX: u32 = 256;
+/// How long each of them may take.
+const ADMISSION_TIME: Duration = Duration::from_secs(5);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// More than what either side says in one turn.
+const HANDSHAKE_BYTES: usize = 512;

@@ -1,0 +1,93 @@
+//! A worker lets a lost node go: takes in what has come from it, and ends the calls to it.
+
+use gossamer_transport::rack::Fate;
+
+use crate::rack::error::{CallError, NotExecuted};
+use crate::rack::outbound::Completion;
+use crate::rack::route::Note;
+use crate::rack::side::{Parked, RackSide, peers};
+use crate::rack::visit::ReplyTo;
+use crate::worker::Worker;
+
+impl RackSide {
+    /// Nothing more comes from the node: its connections are read to their ends.
+    pub(crate) fn drain(&self, worker: &Worker, node: u32) {
+        loop {
+            let is_damaged = self.route(node).borrow().is_dead;
+            if is_damaged || !self.poll_route(worker, node) {
+                break;
+            }
+            self.route(node).borrow_mut().publish_to_nobody();
+        }
+        let mut route = self.route(node).borrow_mut();
+        route.is_dead = true;
+        route.channel.kill();
+        let writer = route.writer.take();
+        let pairs = std::mem::take(&mut route.pairs);
+        drop(route);
+        if let Some(writer) = writer {
+            writer.wake(); // to its end
+        }
+        let mut ended: Vec<(Completion, CallError)> = Vec::new();
+        for pair in pairs {
+            if let Some(arrival) = pair.blocked {
+                self.orphan(node, pair.remote, arrival);
+            }
+            for (note, fate) in pair.client.into_unanswered() {
+                let completion = match note {
+                    Note::Now(completion, _target) => completion,
+                    Note::Later(token) => match self.late.borrow_mut().try_remove(token) {
+                        Some(late) => late.completion,
+                        None => continue,
+                    },
+                    Note::Unread => continue,
+                };
+                ended.push((completion, error(node, fate)));
+            }
+        }
+        // Those that were answered with word that their outcome would come.
+        let mut late = self.late.borrow_mut();
+        let tokens: Vec<_> = late
+            .iter()
+            .filter(|(_, late)| late.node == node)
+            .map(|(token, _)| token)
+            .collect();
+        for token in tokens {
+            ended.push((late.remove(token).completion, error(node, Fate::Unknown)));
+        }
+        drop(late);
+        for (completion, error) in ended {
+            self.complete(worker, completion, Err(error));
+        }
+        let peers = peers(worker);
+        peers.step(worker.shared(), node, peers.get(node).drained());
+    }
+
+    /// A call that waits for its trusts goes on waiting, without its link.
+    fn orphan(&self, node: u32, remote: u16, arrival: crate::rack::route::Arrival) {
+        let mut parked = self.parked.borrow_mut();
+        let blocked = parked.iter().find_map(|(envelope, parked)| match parked {
+            Parked::Call {
+                node: of,
+                remote: with,
+            } if (*of, *with) == (node, remote) => Some(*envelope),
+            _ => None,
+        });
+        if let Some(envelope) = blocked {
+            let from = ReplyTo {
+                node,
+                worker: u32::from(remote),
+                token: arrival.token,
+            };
+            parked.insert(envelope, Parked::Orphan(Box::new(arrival), from));
+        }
+    }
+}
+
+fn error(node: u32, fate: Fate) -> CallError {
+    let node = node as usize;
+    match fate {
+        Fate::NotSent => CallError::NotExecuted(NotExecuted::NodeLost { node }),
+        Fate::Unknown => CallError::Unknown { node },
+    }
+}

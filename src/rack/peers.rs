@@ -1,0 +1,185 @@
+//! The nodes beside this one, and what is done about them wherever something has happened.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crate::rack::join::{Cause, Connections, Door, Identity, Membership, Party, Watch};
+use crate::rack::loss::{LossHook, NodeLoss};
+use crate::rack::peer::{Next, Peer};
+use crate::rack::references::{Actions, References};
+use crate::rack::refs::{Action, Event, Node};
+use crate::shared::{Message, Shared};
+use crate::worker::Worker;
+
+/// The nodes beside this one.
+pub(crate) struct Peers {
+    me: Node,
+    /// By node; this node's own place is there, and never used.
+    peers: Box<[Peer]>,
+    references: References,
+    door: Door,
+    hook: LossHook,
+    /// Who watches for deaths, once the workers run.
+    watch: OnceLock<Watch>,
+    /// The rack ends: what is lost from now on was to go.
+    is_ending: AtomicBool,
+}
+
+impl Peers {
+    pub(crate) fn new(
+        identity: &Identity,
+        membership: &Membership,
+        connections: &Connections,
+        local_workers: u32,
+        hook: LossHook,
+    ) -> Self {
+        let nodes: Vec<_> = membership
+            .members
+            .iter()
+            .map(|member| Node {
+                number: member.node,
+                incarnation: member.incarnation,
+            })
+            .collect();
+        let me = nodes[identity.node as usize];
+        let peer = |member: &crate::rack::join::Member| {
+            let party = nodes[member.node as usize];
+            Peer::new(party, member.address, member.workers, local_workers)
+        };
+        Self {
+            me,
+            peers: membership.members.iter().map(peer).collect(),
+            references: References::new(me, nodes.iter().copied()),
+            door: connections.door.clone(),
+            hook,
+            watch: OnceLock::new(),
+            is_ending: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn get(&self, node: u32) -> &Peer {
+        &self.peers[node as usize]
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.peers.len()
+    }
+
+    pub(crate) fn references(&self) -> &References {
+        &self.references
+    }
+
+    pub(crate) fn door(&self) -> &Door {
+        &self.door
+    }
+
+    pub(crate) fn watch(&self) -> Option<&Watch> {
+        self.watch.get()
+    }
+
+    /// Deaths are watched for from now on.
+    pub(crate) fn set_watch(&self, watch: Watch) {
+        assert!(self.watch.set(watch).is_ok(), "set once, at the start");
+    }
+
+    /// A process of the rack that still counts.
+    pub(crate) fn is_alive(&self, party: Party) -> bool {
+        let peer = self.peers.get(party.node as usize);
+        peer.is_some_and(|peer| peer.party.incarnation == party.incarnation && peer.is_live())
+    }
+
+    /// A connection with it has broken, or it has sent nonsense: node 0 decides.
+    pub(crate) fn suspect(&self, node: u32, cause: Cause) {
+        // Relaxed: only whether anything is said at all hangs on it.
+        if self.is_ending.load(Ordering::Relaxed) {
+            return;
+        }
+        let incarnation = self.get(node).party.incarnation;
+        if let Some(watch) = self.watch() {
+            watch.suspect(Party { node, incarnation }, cause);
+        }
+    }
+
+    /// The rack ends, in good order.
+    pub(crate) fn set_ending(&self) {
+        // Relaxed: as in `suspect`.
+        self.is_ending.store(true, Ordering::Relaxed);
+    }
+
+    /// A node is dead; all survivors hear of it.
+    pub(crate) fn lose(&self, shared: &Arc<Shared>, loss: &NodeLoss) {
+        let node = loss.node as u32;
+        if !self.get(node).is_live() {
+            return;
+        }
+        // The default ends the process, unless the rack is to survive.
+        (self.hook)(loss);
+        shared.rack().arrivals().lose(node as usize);
+        let party = self.get(node).party;
+        self.carry_out(shared, self.references.handle(Event::Died(party)));
+        self.step(shared, node, self.get(node).lose());
+    }
+
+    /// Does what is next about a node that is being lost.
+    pub(crate) fn step(&self, shared: &Arc<Shared>, node: u32, next: Next) {
+        match next {
+            Next::Nothing => {}
+            Next::Drain => {
+                for worker in shared.workers() {
+                    let drain = move |worker: &Worker| worker.rack_drain(node);
+                    // A worker that has ended has let the node go.
+                    drop(worker.send(Message::Settle(Box::new(drain))));
+                }
+            }
+            Next::Drained => {
+                let event = Event::Drained(self.get(node).party);
+                self.carry_out(shared, self.references.handle(event));
+            }
+        }
+    }
+
+    /// Does what the references ask for. Runs no code of users: a trust that goes sends word to
+    /// its trustee.
+    pub(crate) fn carry_out(&self, shared: &Arc<Shared>, actions: Actions) {
+        for action in actions {
+            match action {
+                Action::Send { to, control } => {
+                    let send = move |worker: &Worker| worker.rack_control(to.number, &control);
+                    // On the worker that has the links for it; if it has ended, so has the rack.
+                    on_worker(shared, 0, send);
+                }
+                Action::Deliver { envelope, handles } => {
+                    let Some(worker) = self.references.take_waiting(envelope) else {
+                        continue; // whoever has waited for it has gone
+                    };
+                    let deliver = move |worker: &Worker| worker.rack_deliver(envelope, handles);
+                    on_worker(shared, worker, deliver);
+                }
+                Action::Free { property, .. } => drop(property),
+                // The links to its node are dead, or will be: calls end there.
+                Action::Lost(_) => {}
+                Action::Drain(node) => {
+                    // All hear of deaths from node 0; this one has been heard of otherwise.
+                    self.step(shared, node.number, self.get(node.number).lose());
+                }
+                Action::Reject { node, .. } => self.suspect(node.number, Cause::Damaged),
+                Action::End => NodeLoss::fenced(self.me.number).end_process(),
+            }
+        }
+    }
+}
+
+/// Has a worker do something: later, so that nothing of whoever asks is borrowed.
+fn on_worker(shared: &Shared, worker: u32, f: impl FnOnce(&Worker) + Send + 'static) {
+    drop(shared.workers()[worker as usize].send(Message::Settle(Box::new(f))));
+}
+
+impl fmt::Debug for Peers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Peers")
+            .field("me", &self.me)
+            .field("nodes", &self.count())
+            .finish_non_exhaustive()
+    }
+}

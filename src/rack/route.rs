@@ -1,0 +1,151 @@
+//! A route: all that one worker has with one other node. Its links, and the channel through which
+//! they write.
+
+use std::io;
+use std::sync::Arc;
+use std::task::Waker;
+
+use gossamer_transport::rack::{
+    Channel as _, ClientLink, LinkError, Place, Refusal, TrusteeLink, tcp,
+};
+
+use crate::rack::envelope::{Kind, Relative};
+use crate::rack::entry::CallWord;
+use crate::rack::outbound::Completion;
+use crate::rack::peer::Peer;
+use crate::rack::remote::{PropertyId, Remote};
+
+/// All that a worker has with one other node.
+pub(crate) struct Route {
+    pub(crate) channel: tcp::Channel,
+    pub(crate) pairs: Vec<Pair>,
+    /// Whether something may be there to be published.
+    pub(crate) is_dirty: bool,
+    /// Whether a connection is made, or there.
+    pub(crate) has_connection: bool,
+    /// The task that writes what is in the channel, when it waits for something.
+    pub(crate) writer: Option<Waker>,
+    pub(crate) is_dead: bool,
+}
+
+/// The two links with one worker of the node: its trustee's client here, and the reverse.
+pub(crate) struct Pair {
+    /// The worker of that node, or one past the last for control.
+    pub(crate) remote: u16,
+    pub(crate) client: ClientLink<Note>,
+    pub(crate) trustee: TrusteeLink,
+    /// A request whose trusts are not registered yet; what comes after it waits.
+    pub(crate) blocked: Option<Arrival>,
+}
+
+/// What is to become of a result.
+pub(crate) enum Note {
+    /// It is the outcome.
+    Now(Completion, Option<Arc<Remote>>),
+    /// It says at most that there will be no outcome; it is known here by this number.
+    Later(usize),
+    /// Nobody looks at it.
+    Unread,
+}
+
+/// A request that has come, taken apart.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) word: CallWord,
+    pub(crate) property: PropertyId,
+    pub(crate) kind: Kind,
+    pub(crate) token: u64,
+    pub(crate) relatives: Vec<Relative>,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Route {
+    pub(crate) fn new() -> Self {
+        Self {
+            channel: tcp::Channel::new(),
+            pairs: Vec::new(),
+            is_dirty: false,
+            has_connection: false,
+            writer: None,
+            is_dead: false,
+        }
+    }
+
+    /// Where the pair with worker `remote` of the node is, made if need be: `local` is who we are.
+    pub(crate) fn pair(&mut self, peer: &Peer, local: u16, remote: u16) -> io::Result<usize> {
+        if let Some(at) = self.pairs.iter().position(|pair| pair.remote == remote) {
+            return Ok(at);
+        }
+        // What is for control is written by the node's worker 0.
+        let writer = match u32::from(remote) < peer.workers {
+            true => u32::from(remote),
+            false => 0,
+        };
+        let port = || peer.ports(writer).map(|ports| ports.port(0, local));
+        self.pairs.push(Pair {
+            remote,
+            client: ClientLink::new(remote, port()?),
+            trustee: TrusteeLink::new(remote, port()?),
+            blocked: None,
+        });
+        Ok(self.pairs.len() - 1)
+    }
+
+    /// Publishes what the links have.
+    pub(crate) fn publish(&mut self) -> Result<(), LinkError> {
+        self.is_dirty = false;
+        for pair in &mut self.pairs {
+            if pair.client.has_unpublished() {
+                pair.client.publish(&mut self.channel)?;
+            }
+            if pair.trustee.has_unpublished() {
+                pair.trustee.publish(&mut self.channel)?;
+            }
+        }
+        // Of TCP it sends nothing: that is the writer's.
+        match self.channel.flush() {
+            Ok(()) | Err(Refusal::Busy) => Ok(()),
+            Err(Refusal::Dead) => Err(LinkError::Dead),
+        }
+    }
+
+    /// Publishes to nobody, so that what has come can be taken in to its end.
+    pub(crate) fn publish_to_nobody(&mut self) {
+        for pair in &mut self.pairs {
+            // What is wrong ends the link, as is to be.
+            let _ = pair.client.publish(&mut Nobody);
+            let _ = pair.trustee.publish(&mut Nobody);
+        }
+    }
+
+    /// Whether something has come.
+    pub(crate) fn has_arrived(&self) -> bool {
+        self.pairs.iter().any(Pair::has_arrived)
+    }
+
+    /// Whether a link has something that found no room in the channel.
+    pub(crate) fn has_unpublished(&self) -> bool {
+        self.pairs
+            .iter()
+            .any(|pair| pair.client.has_unpublished() || pair.trustee.has_unpublished())
+    }
+}
+
+impl Pair {
+    pub(crate) fn has_arrived(&self) -> bool {
+        self.client.has_arrived() || (self.blocked.is_none() && self.trustee.has_arrived())
+    }
+}
+
+/// A channel to nobody.
+struct Nobody;
+
+impl gossamer_transport::rack::Channel for Nobody {
+    fn push(&mut self, _: Place, _: &[u8], _: u64) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
