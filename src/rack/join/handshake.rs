@@ -201,3 +201,7 @@ const ACCEPT: &str = "accept";
 const CONNECT: &str = "connect";
 const TO_ACCEPTOR: &str = "to acceptor";
 const TO_CONNECTOR: &str = "to connector";
+
+#[cfg(test)]
+#[path = "handshake_tests.rs"]
+mod tests;

@@ -146,7 +146,7 @@ impl Liveness {
     /// This node itself cannot go on with another: its channel broke, or sent nonsense.
     pub(crate) fn suspect(&mut self, now: Instant, party: Party, cause: Cause) {
         self.look(now);
-        if self.is_over || self.is_ending || !self.is_alive(party) {
+        if self.is_over || self.is_ending || !self.is_alive(party) || party.node == self.me {
             return;
         }
         match self.me {

@@ -209,3 +209,7 @@ const DEAD: u8 = 33;
 const SUSPECT: u8 = 34;
 const END: u8 = 35;
 const LEAVE: u8 = 36;
+
+#[cfg(test)]
+#[path = "message_tests.rs"]
+mod tests;
