@@ -117,3 +117,25 @@ impl Peers {
         }
     }
 }
+
+#[cfg(test)]
+impl Peers {
+    pub(super) fn is_dying(&self, node: Node) -> bool {
+        self.state(node) == Some(State::Dying)
+    }
+
+    pub(super) fn is_forgotten(&self, node: Node) -> bool {
+        self.state(node) == Some(State::Forgotten)
+    }
+
+    /// Takes a dead node for a dying one, as no correct node does; returns what it was.
+    pub(super) fn reopen(&mut self, node: Node) -> State {
+        let peer = self.0.get_mut(&node).expect("it is a member");
+        std::mem::replace(&mut peer.state, State::Dying)
+    }
+
+    pub(super) fn restore(&mut self, node: Node, state: State) {
+        let peer = self.0.get_mut(&node).expect("it is a member");
+        peer.state = state;
+    }
+}
