@@ -103,7 +103,11 @@ async fn read(shared: &Arc<Shared>, stream: TcpStream, channel: Channel) {
     let Some(cut) = peer.begin_reader() else {
         return;
     };
-    let reading = Reading { shared, peers, node };
+    let reading = Reading {
+        shared,
+        peers,
+        node,
+    };
     let Ok(ports) = peer.ports(channel.worker) else {
         return peers.suspect(node, Cause::Unreachable);
     };
@@ -147,7 +151,11 @@ struct Inlet<'a> {
 
 impl Inlet<'_> {
     /// Reads until the end, whose cause it returns, or until it is cut.
-    async fn read(&mut self, mut stream: TcpStream, mut cut: oneshot::Receiver<()>) -> Option<Cause> {
+    async fn read(
+        &mut self,
+        mut stream: TcpStream,
+        mut cut: oneshot::Receiver<()>,
+    ) -> Option<Cause> {
         loop {
             let read = select(stream.read(self.decoder.space()), &mut cut).await;
             let count = match read {

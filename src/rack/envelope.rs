@@ -42,7 +42,9 @@ pub(crate) enum Class {
 /// What a result is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
-    Value { has_table: bool },
+    Value {
+        has_table: bool,
+    },
     /// It comes as a request.
     Later,
     Failure(FailureKind),

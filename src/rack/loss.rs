@@ -67,7 +67,9 @@ impl fmt::Display for NodeLoss {
         match &self.what {
             What::Died(cause) => write!(f, "node {node} is lost: {cause}"),
             What::Fenced => write!(f, "node {node}, this one, was given up by the others"),
-            What::Orphaned(cause) => write!(f, "node {node}, which leads the rack, is lost: {cause}"),
+            What::Orphaned(cause) => {
+                write!(f, "node {node}, which leads the rack, is lost: {cause}")
+            }
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use crate::rack::ending::Ending;
 use crate::rack::join::{Cause, Connections, Door, Identity, Membership, Party, Watch};
 use crate::rack::loss::{LossHook, NodeLoss};
 use crate::rack::peer::{Next, Peer};
@@ -20,10 +22,11 @@ pub(crate) struct Peers {
     references: References,
     door: Door,
     hook: LossHook,
-    /// Who watches for deaths, once the workers run.
-    watch: OnceLock<Watch>,
+    /// Who watches for deaths, while the workers run.
+    watch: Mutex<Option<Arc<Watch>>>,
     /// The rack ends: what is lost from now on was to go.
     is_ending: AtomicBool,
+    ending: Ending,
 }
 
 impl Peers {
@@ -53,8 +56,9 @@ impl Peers {
             references: References::new(me, nodes.iter().copied()),
             door: connections.door.clone(),
             hook,
-            watch: OnceLock::new(),
+            watch: Mutex::new(None),
             is_ending: AtomicBool::new(false),
+            ending: Ending::default(),
         }
     }
 
@@ -74,13 +78,13 @@ impl Peers {
         &self.door
     }
 
-    pub(crate) fn watch(&self) -> Option<&Watch> {
-        self.watch.get()
+    pub(crate) fn ending(&self) -> &Ending {
+        &self.ending
     }
 
     /// Deaths are watched for from now on.
     pub(crate) fn set_watch(&self, watch: Watch) {
-        assert!(self.watch.set(watch).is_ok(), "set once, at the start");
+        *self.lock_watch() = Some(Arc::new(watch));
     }
 
     /// A process of the rack that still counts.
@@ -92,7 +96,7 @@ impl Peers {
     /// A connection with it has broken, or it has sent nonsense: node 0 decides.
     pub(crate) fn suspect(&self, node: u32, cause: Cause) {
         // Relaxed: only whether anything is said at all hangs on it.
-        if self.is_ending.load(Ordering::Relaxed) {
+        if self.is_ending() {
             return;
         }
         let incarnation = self.get(node).party.incarnation;
@@ -101,10 +105,59 @@ impl Peers {
         }
     }
 
-    /// The rack ends, in good order.
-    pub(crate) fn set_ending(&self) {
+    /// Node 0 has said that the rack ends, in good order.
+    pub(crate) fn set_ended(&self, status: i32) {
+        self.set_ending();
+        self.ending.set_status(status);
+    }
+
+    /// This node is to end, as the rack goes on without it, or not at all.
+    pub(crate) fn end_by(&self, loss: &NodeLoss) {
+        self.set_ending();
+        (self.hook)(loss);
+        // If it lets the process go on, whoever serves need not wait any more.
+        self.ending.set_status(1);
+        self.ending.set_alone();
+    }
+
+    /// Ends the rack, as node 0, and waits until the others have gone; or, as another, says that
+    /// this one goes, if the rack has ended.
+    pub(crate) fn leave(&self, status: i32) {
+        let Some(watch) = self.watch() else {
+            return;
+        };
+        if self.me.number == 0 {
+            self.set_ending();
+            watch.end(status);
+            self.ending.wait_until_alone(LEAVE_TIME);
+        } else if self.is_ending() {
+            watch.leave();
+        }
+    }
+
+    /// The workers have ended: nobody is watched any more, nothing is held.
+    pub(crate) fn end(&self) {
+        let watch = self.lock_watch().take();
+        drop(watch);
+        self.references.end();
+    }
+
+    fn set_ending(&self) {
         // Relaxed: as in `suspect`.
         self.is_ending.store(true, Ordering::Relaxed);
+    }
+
+    fn is_ending(&self) -> bool {
+        // Relaxed: as in `suspect`.
+        self.is_ending.load(Ordering::Relaxed)
+    }
+
+    fn watch(&self) -> Option<Arc<Watch>> {
+        self.lock_watch().clone()
+    }
+
+    fn lock_watch(&self) -> MutexGuard<'_, Option<Arc<Watch>>> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A node is dead; all survivors hear of it.
@@ -164,7 +217,7 @@ impl Peers {
                     self.step(shared, node.number, self.get(node.number).lose());
                 }
                 Action::Reject { node, .. } => self.suspect(node.number, Cause::Damaged),
-                Action::End => NodeLoss::fenced(self.me.number).end_process(),
+                Action::End => self.end_by(&NodeLoss::fenced(self.me.number)),
             }
         }
     }
@@ -174,6 +227,9 @@ impl Peers {
 fn on_worker(shared: &Shared, worker: u32, f: impl FnOnce(&Worker) + Send + 'static) {
     drop(shared.workers()[worker as usize].send(Message::Settle(Box::new(f))));
 }
+
+/// How long node 0 waits for the others at the end.
+const LEAVE_TIME: Duration = Duration::from_secs(10);
 
 impl fmt::Debug for Peers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

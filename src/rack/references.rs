@@ -18,6 +18,7 @@ use crate::shared::Shared;
 pub(crate) struct References(Mutex<State>);
 
 struct State {
+    me: Node,
     refs: Refs<Arc<dyn Exportable>>,
     /// What an own property is called, by its address.
     keys: HashMap<usize, Key>,
@@ -39,11 +40,7 @@ pub(crate) enum Arrival {
 
 impl References {
     pub(crate) fn new(me: Node, members: impl IntoIterator<Item = Node>) -> Self {
-        Self(Mutex::new(State {
-            refs: Refs::new(me, members),
-            keys: HashMap::new(),
-            waiting: HashMap::new(),
-        }))
+        Self(Mutex::new(State::new(me, members)))
     }
 
     /// What was exported under this name.
@@ -53,11 +50,7 @@ impl References {
     }
 
     /// Readies the trusts of a message to `to` for their way; the trusts themselves may go then.
-    pub(crate) fn pack(
-        &self,
-        to: Node,
-        handles: &[Handle],
-    ) -> (Result<Table, SendError>, Actions) {
+    pub(crate) fn pack(&self, to: Node, handles: &[Handle]) -> (Result<Table, SendError>, Actions) {
         let mut state = self.lock();
         let mut actions = Vec::new();
         let mut keys = Vec::with_capacity(handles.len());
@@ -73,10 +66,13 @@ impl References {
                     // As many as there can be are exported.
                     Err(_) => continue,
                 },
-                Handle::There(remote) => (remote.key(), Relative {
-                    worker: remote.home().worker,
-                    type_word: remote.type_word(),
-                }),
+                Handle::There(remote) => (
+                    remote.key(),
+                    Relative {
+                        worker: remote.home().worker,
+                        type_word: remote.type_word(),
+                    },
+                ),
             };
             keys.push(key);
             relatives.push(relative);
@@ -129,12 +125,30 @@ impl References {
         (state.refs.exported(), state.refs.holding())
     }
 
+    /// Lets all go: nobody asks any more.
+    pub(crate) fn end(&self) {
+        let mut state = self.lock();
+        let me = state.me;
+        let ended = std::mem::replace(&mut *state, State::new(me, []));
+        drop(state);
+        drop(ended);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
+    fn new(me: Node, members: impl IntoIterator<Item = Node>) -> Self {
+        Self {
+            me,
+            refs: Refs::new(me, members),
+            keys: HashMap::new(),
+            waiting: HashMap::new(),
+        }
+    }
+
     fn handle(&mut self, event: Event, actions: &mut Actions) {
         let before = actions.len();
         self.refs.handle(event, actions);

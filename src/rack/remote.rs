@@ -116,7 +116,8 @@ impl Remote {
         U: Travels,
         G: FnOnce(U) + 'static,
     {
-        let outbound = self.outbound::<V, F, A, U>(Answers::Now, args)
+        let outbound = self
+            .outbound::<V, F, A, U>(Answers::Now, args)
             .unwrap_or_else(|error| error.raise());
         Worker::with_runtime(self.runtime(), |worker| {
             let worker = worker.expect(
@@ -139,13 +140,18 @@ impl Remote {
         F: 'static,
         A: Travels,
     {
-        let outbound = self.outbound::<V, F, A, ()>(Answers::Never, args)
+        let outbound = self
+            .outbound::<V, F, A, ()>(Answers::Never, args)
             .unwrap_or_else(|error| error.raise());
         charge();
         issue(&self.shared, outbound, None);
     }
 
-    fn outbound<V, F, A, U>(self: &Arc<Self>, answers: Answers, args: A) -> Result<Outbound, CallError>
+    fn outbound<V, F, A, U>(
+        self: &Arc<Self>,
+        answers: Answers,
+        args: A,
+    ) -> Result<Outbound, CallError>
     where
         V: Visits,
         F: 'static,
@@ -229,7 +235,9 @@ impl Outbound {
 
 impl Drop for Remote {
     fn drop(&mut self) {
-        if self.is_counted && let Some(peers) = self.shared.rack().peers() {
+        if self.is_counted
+            && let Some(peers) = self.shared.rack().peers()
+        {
             let actions = peers.references().handle(Event::Dropped(self.key));
             peers.carry_out(&self.shared, actions);
         }

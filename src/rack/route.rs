@@ -9,8 +9,8 @@ use gossamer_transport::rack::{
     Channel as _, ClientLink, LinkError, Place, Refusal, TrusteeLink, tcp,
 };
 
-use crate::rack::envelope::{Kind, Relative};
 use crate::rack::entry::CallWord;
+use crate::rack::envelope::{Kind, Relative};
 use crate::rack::outbound::Completion;
 use crate::rack::peer::Peer;
 use crate::rack::remote::{PropertyId, Remote};

@@ -109,7 +109,10 @@ impl RackSide {
     pub(crate) fn issue(&self, worker: &Worker, outbound: Outbound, completion: Completion) {
         let Outbound { to, answers, .. } = outbound;
         if let Err(completion_and_error) = self.try_issue(worker, outbound, completion) {
-            debug_assert!(to.node != worker.shared().rack().id(), "calls at home are plain");
+            debug_assert!(
+                to.node != worker.shared().rack().id(),
+                "calls at home are plain"
+            );
             let (completion, error) = completion_and_error;
             if answers != Answers::Never {
                 self.unsent.borrow_mut().push((completion, error));
@@ -292,10 +295,7 @@ impl RackSide {
 
     /// Tells of the end of a call; foreign code, contained.
     pub(super) fn complete(&self, worker: &Worker, completion: Completion, reply: Reply) {
-        contain(
-            || completion.complete(reply),
-            |panic| worker.report(panic),
-        );
+        contain(|| completion.complete(reply), |panic| worker.report(panic));
     }
 
     /// A peer has sent nonsense: nothing of it is looked at any more.

@@ -1,0 +1,87 @@
+//! Several nodes in one process, over TCP on the loopback.
+
+use std::future::Future;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use gossamer::rack::{Identity, NodeLoss};
+use gossamer::{Builder, Runtime};
+
+/// The nodes of a rack, of which the test runs on the first.
+pub struct Nodes {
+    pub runtimes: Vec<Option<Runtime>>,
+}
+
+impl Nodes {
+    /// So many nodes, of two workers each, that survive each other.
+    pub fn start(nodes: usize) -> Self {
+        Self::start_with(nodes, |_| {}, |builder| builder.workers(2))
+    }
+
+    pub fn start_with(
+        nodes: usize,
+        told: impl Fn(&NodeLoss) + Send + Sync + 'static,
+        set: impl Fn(Builder) -> Builder + Send + Sync,
+    ) -> Self {
+        let rendezvous = free_address();
+        let told = Arc::new(told);
+        let build = |node: usize| {
+            let identity = identity(node, nodes, &rendezvous);
+            let told = Arc::clone(&told);
+            let builder = Builder::new()
+                .rack(identity)
+                .node_loss_hook(move |loss| told(loss));
+            set(builder).build().expect("a node starts")
+        };
+        let runtimes = std::thread::scope(|scope| {
+            let build = &build;
+            let starting: Vec<_> = (0..nodes)
+                .map(|node| scope.spawn(move || build(node)))
+                .collect();
+            starting
+                .into_iter()
+                .map(|node| Some(node.join().expect("no panic")))
+                .collect()
+        });
+        Self { runtimes }
+    }
+
+    /// Runs a future on node 0.
+    pub fn block_on<Fut: Future<Output: Send> + Send>(&self, future: Fut) -> Fut::Output {
+        self.on(0, future)
+    }
+
+    /// Runs a future on a node.
+    pub fn on<Fut: Future<Output: Send> + Send>(&self, node: usize, future: Fut) -> Fut::Output {
+        self.runtimes[node]
+            .as_ref()
+            .expect("it lives")
+            .block_on(future)
+    }
+
+    /// Ends a node, which the others take for its loss.
+    pub fn lose(&mut self, node: usize) {
+        drop(self.runtimes[node].take());
+    }
+}
+
+fn identity(node: usize, nodes: usize, rendezvous: &str) -> Identity {
+    let key = "5eed".repeat(16);
+    let variable = |name: &str| {
+        Some(match name {
+            "GOSSAMER_NODE" => node.to_string(),
+            "GOSSAMER_NODES" => nodes.to_string(),
+            "GOSSAMER_RENDEZVOUS" => rendezvous.to_owned(),
+            "GOSSAMER_KEY" => key.clone(),
+            "GOSSAMER_ON_NODE_LOSS" => "survive".to_owned(),
+            _ => return None,
+        })
+    };
+    Identity::from_variables(variable).expect("all is set")
+}
+
+/// A port that was free a moment ago.
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("its address").to_string()
+}
