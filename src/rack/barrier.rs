@@ -25,19 +25,23 @@ impl Arrivals {
 
     /// Node `node` arrives; resolves when all others that are left have, as often as it.
     pub(crate) async fn arrive(&self, node: usize) {
+        if let Some(passed) = self.enter(node) {
+            // Nobody sends if the rack has gone, and then nobody is to be waited for.
+            let _ = passed.await;
+        }
+    }
+
+    fn enter(&self, node: usize) -> Option<oneshot::Receiver<()>> {
         let (sender, receiver) = oneshot::channel();
         let mut counts = self.lock();
-        let Some(Some(arrived)) = counts.arrived.get_mut(node) else {
-            return;
-        };
+        let arrived = counts.arrived.get_mut(node)?.as_mut()?;
         *arrived += 1;
         let round = *arrived;
         counts.waiting.push((round, sender));
         let passed = counts.pass();
         drop(counts);
         tell(passed);
-        // Nobody sends if the rack has gone, and then nobody is to be waited for.
-        let _ = receiver.await;
+        Some(receiver)
     }
 
     /// A node is lost: nobody waits for it any more.

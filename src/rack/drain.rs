@@ -12,11 +12,8 @@ use crate::worker::Worker;
 impl RackSide {
     /// Nothing more comes from the node: its connections are read to their ends.
     pub(crate) fn drain(&self, worker: &Worker, node: u32) {
-        loop {
-            let is_damaged = self.route(node).borrow().is_dead;
-            if is_damaged || !self.poll_route(worker, node) {
-                break;
-            }
+        while self.route(node).borrow().has_arrived() {
+            self.poll_route(worker, node);
             self.route(node).borrow_mut().publish_to_nobody();
         }
         let mut route = self.route(node).borrow_mut();

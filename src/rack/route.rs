@@ -118,9 +118,9 @@ impl Route {
         }
     }
 
-    /// Whether something has come.
+    /// Whether something has come, of a node that is listened to.
     pub(crate) fn has_arrived(&self) -> bool {
-        self.pairs.iter().any(Pair::has_arrived)
+        !self.is_dead && self.pairs.iter().any(Pair::has_arrived)
     }
 
     /// Whether a link has something that found no room in the channel.

@@ -76,8 +76,9 @@ impl RackSide {
                 self.respond(node, at, response);
             }
         }
-        // What waits for room, or owes credit, goes out with the next publish.
-        Ok(progressed || self.route(node).borrow().pairs[at].has_arrived())
+        // A part of something long gives no result yet, but is owed credit.
+        let pair = &self.route(node).borrow().pairs[at];
+        Ok(progressed || pair.client.has_unpublished() || pair.trustee.has_unpublished())
     }
 
     /// Acts on a request that has come.

@@ -2,15 +2,7 @@
 
 use gossamer::rack::{self, CallError};
 
-use crate::nodes::Nodes;
-
-/// A trustee of the second node.
-fn there() -> rack::Trustee {
-    let there = rack::trustees()
-        .into_iter()
-        .find(|trustee| trustee.node() == 1);
-    there.expect("there is a second node")
-}
+use crate::nodes::{Nodes, on};
 
 #[test]
 fn a_value_is_built_on_another_node_and_changed_there() {
@@ -20,9 +12,9 @@ fn a_value_is_built_on_another_node_and_changed_there() {
             (rack::nodes(), rack::node_id(), rack::trustees().len()),
             (2, 0, 4)
         );
-        let counter = rack::entrust_on(there(), |start: u64| start, 17).await;
+        let counter = rack::entrust_on(on(1), |start: u64| start, 17).await;
         assert!(counter.local().is_none());
-        assert_eq!(counter.trustee(), there());
+        assert_eq!(counter.trustee(), on(1));
         counter.apply_with(|c, by| *c += by, 2).await;
         assert_eq!(counter.apply(|c| *c).await, 19);
         assert_eq!(counter.apply(|_| rack::node_id() as u64).await, 1);
@@ -33,7 +25,7 @@ fn a_value_is_built_on_another_node_and_changed_there() {
 fn calls_of_one_task_run_in_their_order() {
     let nodes = Nodes::start(2);
     nodes.block_on(async {
-        let list = rack::entrust_on(there(), |_: ()| Vec::new(), ()).await;
+        let list = rack::entrust_on(on(1), |_: ()| Vec::new(), ()).await;
         for n in 0..1000_u32 {
             list.post_with(|list, n| list.push(n), n);
         }
@@ -46,7 +38,7 @@ fn calls_of_one_task_run_in_their_order() {
 fn a_panic_comes_to_whoever_awaits() {
     let nodes = Nodes::start(2);
     nodes.block_on(async {
-        let list = rack::entrust_on(there(), |_: ()| vec![1], ()).await;
+        let list = rack::entrust_on(on(1), |_: ()| vec![1], ()).await;
         match list.try_apply_with(|list, at: usize| list[at], 7).await {
             Err(CallError::Panicked(panic)) => assert!(panic.message().contains("out of bounds")),
             other => panic!("{other:?}"),

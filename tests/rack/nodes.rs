@@ -4,7 +4,7 @@ use std::future::Future;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use gossamer::rack::{Identity, NodeLoss};
+use gossamer::rack::{Identity, NodeLoss, Trustee};
 use gossamer::{Builder, Runtime};
 
 /// The nodes of a rack, of which the test runs on the first.
@@ -48,11 +48,15 @@ impl Nodes {
 
     /// Runs a future on node 0.
     pub fn block_on<Fut: Future<Output: Send> + Send>(&self, future: Fut) -> Fut::Output {
-        self.on(0, future)
+        self.run_on(0, future)
     }
 
     /// Runs a future on a node.
-    pub fn on<Fut: Future<Output: Send> + Send>(&self, node: usize, future: Fut) -> Fut::Output {
+    pub fn run_on<Fut: Future<Output: Send> + Send>(
+        &self,
+        node: usize,
+        future: Fut,
+    ) -> Fut::Output {
         self.runtimes[node]
             .as_ref()
             .expect("it lives")
@@ -62,6 +66,30 @@ impl Nodes {
     /// Ends a node, which the others take for its loss.
     pub fn lose(&mut self, node: usize) {
         drop(self.runtimes[node].take());
+    }
+}
+
+/// The first trustee of a node.
+pub fn on(node: usize) -> Trustee {
+    let all = gossamer::rack::trustees();
+    let first = all.into_iter().find(|trustee| trustee.node() == node);
+    first.expect("there is such a node")
+}
+
+impl Drop for Nodes {
+    /// Node 0 ends the rack, the others go when they hear of it.
+    fn drop(&mut self) {
+        let mut runtimes = self.runtimes.drain(..);
+        let first = runtimes.next();
+        std::thread::scope(|scope| {
+            for node in runtimes.flatten() {
+                scope.spawn(move || {
+                    node.serve();
+                    drop(node);
+                });
+            }
+            drop(first);
+        });
     }
 }
 
@@ -81,7 +109,7 @@ fn identity(node: usize, nodes: usize, rendezvous: &str) -> Identity {
 }
 
 /// A port that was free a moment ago.
-fn free_address() -> String {
+pub fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("its address").to_string()
 }

@@ -1,0 +1,150 @@
+//! Nodes that are processes: this very program, started again for each node, wherever the system
+//! then puts it.
+
+use std::collections::BTreeSet;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+use gossamer::rack::{self, CallError, Identity, Trust};
+use gossamer::{Builder, Runtime};
+
+use crate::nodes::{free_address, on};
+
+/// What the nodes of one test do; its name is the name of the test.
+const SCENE: &str = "GOSSAMER_TEST_SCENE";
+
+#[test]
+fn processes_at_different_addresses_call_each_other() {
+    let outputs = run(3, "exchange", "abort");
+    let mut addresses = BTreeSet::new();
+    for (status, text) in outputs {
+        assert!(status.success(), "{text}");
+        let address = text.lines().find_map(|line| line.split_once("lies at "));
+        addresses.insert(address.expect("each says so").1.to_owned());
+    }
+    let aslr = std::fs::read_to_string("/proc/sys/kernel/randomize_va_space");
+    if aslr.is_ok_and(|aslr| aslr.trim() == "2") {
+        assert_eq!(addresses.len(), 3, "{addresses:?}");
+    } else {
+        eprintln!("NOT SHOWN: this system puts every process at the same addresses");
+    }
+}
+
+#[test]
+fn calls_to_a_killed_process_end_typed_and_the_others_go_on() {
+    let outputs = run(3, "killed", "survive");
+    let (first, last) = (&outputs[0], &outputs[2]);
+    assert!(first.0.success(), "{}", first.1);
+    assert!(last.0.success(), "{}", last.1);
+}
+
+#[test]
+fn by_default_all_end_with_one_that_is_killed() {
+    let outputs = run(3, "killed", "abort");
+    for (status, text) in [&outputs[0], &outputs[2]] {
+        assert_eq!(status.code(), Some(69), "{text}");
+        assert_eq!(text.matches("is lost").count(), 1, "{text}");
+    }
+}
+
+/// No test of its own: a node of those above.
+#[test]
+#[ignore = "started by the tests here"]
+fn node() {
+    let Ok(scene) = std::env::var(SCENE) else {
+        return;
+    };
+    let identity = Identity::from_env().expect("the environment is set");
+    let number = identity.node();
+    println!("node {number} lies at {:p}", node as fn());
+    let runtime = Builder::new()
+        .workers(2)
+        .rack(identity)
+        .build()
+        .expect("all come");
+    if number != 0 {
+        assert_eq!(runtime.serve(), 0);
+        return;
+    }
+    match scene.as_str() {
+        "exchange" => exchange(&runtime),
+        "killed" => killed(&runtime),
+        other => panic!("no such scene: {other}"),
+    }
+}
+
+fn exchange(runtime: &Runtime) {
+    runtime.block_on(async {
+        let sum = rack::entrust_on(on(1), |start: u64| start, 0).await;
+        let add = async |(sum, n): (Trust<u64>, u64)| {
+            for _ in 0..100 {
+                sum.apply_with(|sum, n| *sum += n, n).await;
+            }
+            rack::barrier().await;
+        };
+        let tasks = [2, 4].map(|worker| rack::spawn_on(worker, add, (sum.clone(), worker as u64)));
+        rack::barrier().await;
+        for task in tasks {
+            task.await.expect("no panic");
+        }
+        assert_eq!(sum.apply(|sum| *sum).await, 600);
+    });
+}
+
+fn killed(runtime: &Runtime) {
+    runtime.block_on(async {
+        let lost = rack::entrust_on(on(1), |_: ()| 0_u64, ()).await;
+        let kept = rack::entrust_on(on(2), |_: ()| 0_u64, ()).await;
+        // As kill -9 would, at no particular moment.
+        lost.post_with(
+            |_, ()| {
+                let me = rustix::process::getpid();
+                let _ = rustix::process::kill_process(me, rustix::process::Signal::KILL);
+            },
+            (),
+        );
+        loop {
+            match lost.try_apply_with(|n, ()| *n += 1, ()).await {
+                Ok(()) | Err(CallError::Unknown { node: 1 }) => {}
+                Err(error) => {
+                    assert_eq!(error.has_run(), Some(false), "{error:?}");
+                    break;
+                }
+            }
+        }
+        kept.apply(|n| *n += 1).await;
+        assert_eq!(kept.apply(|n| *n).await, 1);
+    });
+}
+
+/// Runs a scene by so many processes, and returns how each has ended and what it has said.
+fn run(nodes: usize, scene: &str, on_node_loss: &str) -> Vec<(ExitStatus, String)> {
+    let rendezvous = free_address();
+    let program = std::env::current_exe().expect("this program");
+    let start = |node: usize| {
+        let mut command = Command::new(&program);
+        command
+            .args(["processes::node", "--exact", "--ignored", "--nocapture"])
+            .env(SCENE, scene)
+            .env("GOSSAMER_NODE", node.to_string())
+            .env("GOSSAMER_NODES", nodes.to_string())
+            .env("GOSSAMER_RENDEZVOUS", &rendezvous)
+            .env("GOSSAMER_KEY", "c0de".repeat(16))
+            .env("GOSSAMER_START_LIMIT", "30")
+            .env("GOSSAMER_ON_NODE_LOSS", on_node_loss)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn().expect("a process starts")
+    };
+    let children: Vec<_> = (0..nodes).map(start).collect();
+    children.into_iter().map(|child| end_of(child)).collect()
+}
+
+fn end_of(child: Child) -> (ExitStatus, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = child.wait_with_output().expect("it ends");
+    let text = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    (status, text.concat())
+}
