@@ -171,7 +171,7 @@ impl TrusteeLink {
         if self.failed.is_some() || self.outgoing.has_credit(&self.port) {
             return true;
         }
-        if self.is_complete() {
+        if self.is_due || self.is_complete() {
             return false;
         }
         if self.requests.left() > 0 {
@@ -189,6 +189,12 @@ impl TrusteeLink {
     #[inline(always)]
     pub fn has_unpublished(&self) -> bool {
         self.is_complete() || self.outgoing.queued_bytes() > 0 || self.incoming.owes_credit()
+    }
+
+    /// Whether a request was polled and not responded to: it may wait, and all behind it with it.
+    #[inline(always)]
+    pub fn is_due(&self) -> bool {
+        self.is_due
     }
 
     /// How many requests were responded to, ever.

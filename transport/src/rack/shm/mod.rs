@@ -74,7 +74,7 @@ impl Channel {
         // SeqCst: the race in parking.rs; pairs with the fence in `Parking::announce`.
         fence(Ordering::SeqCst);
         for (worker, touched) in (0..).zip(&mut self.touched) {
-            if std::mem::take(touched) && Parking::new(&self.remote, worker).notify() {
+            if std::mem::take(touched) && Parking::notify(&self.remote, worker) {
                 self.bells.push(worker);
             }
         }

@@ -79,10 +79,10 @@ impl Parking {
         self.word().store(AWAKE, Ordering::Relaxed);
     }
 
-    /// After the fence of whoever published: whether the worker sleeps, and is ours to wake.
+    /// After the fence of whoever published: whether a worker sleeps, and is ours to wake.
     #[inline]
-    pub(super) fn notify(&self) -> bool {
-        let word = self.word();
+    pub(super) fn notify(ports: &Ports, worker: u16) -> bool {
+        let word = ports.parking_word(worker);
         // Relaxed: ordered by the fence before. Read before it is exchanged, as nearly always the
         // worker is awake, and its line stays where it is.
         if word.load(Ordering::Relaxed) != SLEEPING {

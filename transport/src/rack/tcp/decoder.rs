@@ -1,15 +1,17 @@
 //! The end of a connection that receives.
 
 use crate::rack::error::WireError;
-use crate::rack::layout::PIECE_BYTES;
-use crate::rack::port::Ports;
+use crate::rack::layout::{Layout, PIECE_BYTES};
+use crate::rack::port::{Port, Ports};
 use crate::rack::tcp::frame::{FRAME_BYTES_MAX, HEADER_BYTES, Header};
 
 /// Puts what one remote worker sent over one connection where it belongs; see
 /// [`Channel`](super::Channel) for an example.
 #[derive(Debug)]
 pub struct Decoder {
-    ports: Ports,
+    layout: Layout,
+    /// What the remote worker writes for each local one.
+    ports: Box<[Port]>,
     /// What was read and not decoded: `start..end`.
     buffer: Box<[u8]>,
     start: usize,
@@ -26,12 +28,16 @@ impl Decoder {
     ///
     /// # Panics
     /// If the memory is for several.
+    #[expect(clippy::needless_pass_by_value, reason = "nobody else decodes into it")]
     pub fn new(ports: Ports) -> Self {
         let layout = ports.layout();
         assert_eq!(layout.writers, 1, "a connection has one writer");
         Self {
             touched: vec![false; usize::from(layout.workers)].into(),
-            ports,
+            ports: (0..layout.workers)
+                .map(|worker| ports.port(0, worker))
+                .collect(),
+            layout,
             buffer: vec![0; BUFFER_BYTES].into(),
             start: 0,
             end: 0,
@@ -128,8 +134,9 @@ impl Decoder {
             let found = header.sequence;
             return Err(WireError::FrameOrder { expected, found });
         }
-        let layout = self.ports.layout();
-        let place = layout.check(header.ring, header.worker, header.index)?;
+        let place = self
+            .layout
+            .check(header.ring, header.worker, header.index)?;
         if header.length as usize > place.ring.used_bytes_max() {
             return Err(WireError::FrameLength(header.length));
         }
@@ -144,8 +151,9 @@ impl Decoder {
         }
         let (used, seal) = summed.split_last_chunk().expect("a frame has its seal");
         let seal = u64::from_le_bytes(*seal);
-        self.ports.port(0, place.worker).store(place, used, seal);
-        self.touched[usize::from(place.worker)] = true;
+        let worker = usize::from(place.worker);
+        self.ports[worker].store(place, used, seal);
+        self.touched[worker] = true;
         self.frames += 1;
         self.start += header.frame_bytes();
         Ok(true)
