@@ -28,9 +28,9 @@ impl<P> Refs<P> {
             to: node,
             control: Control::Fenced,
         });
+        self.lose(node, out);
         let pinned = self.outbound.forget(node);
         self.unpin(pinned, out);
-        self.lose(node, out);
         self.settle(out);
     }
 
@@ -56,6 +56,9 @@ impl<P> Refs<P> {
     ) -> Result<(), Violation> {
         if self.peers.state(dead).is_none() {
             return Err(Violation::UnknownNode(dead));
+        }
+        if dead == by {
+            return Err(Violation::Unfounded(Control::Settled(dead)));
         }
         self.peers.note_settled(dead, by);
         self.handle_died(dead, out);

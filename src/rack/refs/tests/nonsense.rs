@@ -7,7 +7,7 @@ use crate::rack::refs::{
 
 #[test]
 fn nonsense_is_rejected_and_changes_nothing() {
-    let (mut a, _, key) = lent();
+    let (mut a, mut b, key) = lent();
     let place = key.place;
     let nowhere = Place {
         index: 77,
@@ -27,7 +27,14 @@ fn nonsense_is_rejected_and_changes_nothing() {
         assert_eq!(answer, [reject(B, Violation::Unfounded(control))]);
         assert_eq!(a, before);
     }
-    // C has nothing to give back.
+    // C has nothing to give back, and nothing to acknowledge.
+    let header = b.send(A, vec![key]).expect("A lives");
+    let control = Control::Acknowledge(header.message);
+    let answer = hear(&mut b, C, control);
+    assert_eq!(answer, [reject(C, Violation::Unfounded(control))]);
+    let control = Control::Settled(B);
+    let answer = hear(&mut a, B, control);
+    assert_eq!(answer, [reject(B, Violation::Unfounded(control))]);
     let control = release(key, 1);
     let answer = hear(&mut a, C, control);
     assert_eq!(answer, [reject(C, Violation::Unfounded(control))]);

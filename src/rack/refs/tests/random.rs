@@ -118,6 +118,7 @@ fn drop_all(world: &mut World) -> Result<(), (Failure, Vec<Step>)> {
 }
 
 proptest! {
+    // As many as `PROPTEST_CASES` says, else 256.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
