@@ -19,7 +19,8 @@ pub(crate) enum Action<P> {
     },
     /// Nobody in the rack holds this property any more.
     Free { key: Key, property: P },
-    /// The owner is dead: the handles of this key that this node has lead nowhere.
+    /// The owner is dead: the handles of this key that this node has lead nowhere. So do those of
+    /// a [`Deliver`](Self::Deliver) from before that is carried out only now.
     Lost(Key),
     /// Take in what has arrived from this dead node, cut it off, then say
     /// [`Drained`](super::Event::Drained).

@@ -1,5 +1,7 @@
 //! Handles on their way in: registration, delivery, acknowledgement; and the owner's side of it.
 
+use std::collections::BTreeSet;
+
 use super::action::{Action, Handle};
 use super::control::Control;
 use super::inbound::Inbound;
@@ -53,7 +55,7 @@ impl<P> Refs<P> {
         let mut inbound = Inbound {
             handles: header.handles,
             missing: 0,
-            gone: Vec::new(),
+            gone: BTreeSet::new(),
         };
         // What the owner's grants in this message settle for others that wait here.
         let mut granted = Vec::new();
@@ -70,7 +72,9 @@ impl<P> Refs<P> {
             match arrival {
                 Arrival::Held => {}
                 Arrival::Asked => inbound.missing += 1,
-                Arrival::Gone => inbound.gone.push(key),
+                Arrival::Gone => {
+                    inbound.gone.insert(key);
+                }
             }
         }
         if inbound.missing == 0 {
@@ -179,7 +183,7 @@ impl<P> Refs<P> {
             let inbound = inbound.expect("a message that waits is there");
             inbound.missing -= 1;
             if is_gone {
-                inbound.gone.push(key);
+                inbound.gone.insert(key);
             }
             if inbound.missing == 0 {
                 let inbound = self.inbound.remove(&envelope);
@@ -204,7 +208,9 @@ impl<P> Refs<P> {
                     held.handles += count;
                 }
                 // The owner was heard of, and died while the message waited for another one.
-                None => gone.push(key),
+                None => {
+                    gone.insert(key);
+                }
             }
         }
         let from = envelope.from;

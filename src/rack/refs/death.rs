@@ -11,12 +11,9 @@ use super::violation::Violation;
 impl<P> Refs<P> {
     /// A node is dead, as its connections say.
     pub(super) fn handle_died(&mut self, node: Node, out: &mut Out<P>) {
-        if !self.peers.transition_to_dying(node) {
-            return;
+        if self.peers.transition_to_dying(node) {
+            out.push(Action::Drain(node));
         }
-        out.push(Action::Drain(node));
-        // The living are fewer: they may all have settled another dead node.
-        self.forget_settled(out);
     }
 
     /// Nothing more will be taken in from a dead node.
@@ -28,9 +25,10 @@ impl<P> Refs<P> {
             to: node,
             control: Control::Fenced,
         });
+        self.lose(node, out);
         let pinned = self.outbound.forget(node);
         self.unpin(pinned, out);
-        self.lose(node, out);
+        // The living are fewer, too: they may all have settled another dead node.
         self.settle(out);
     }
 
@@ -56,6 +54,9 @@ impl<P> Refs<P> {
     ) -> Result<(), Violation> {
         if self.peers.state(dead).is_none() {
             return Err(Violation::UnknownNode(dead));
+        }
+        if dead == by {
+            return Err(Violation::Unfounded(Control::Settled(dead)));
         }
         self.peers.note_settled(dead, by);
         self.handle_died(dead, out);

@@ -62,9 +62,4 @@ impl Holders {
     pub(super) fn grants(&self, node: Node) -> u64 {
         self.0.get(&node).map_or(0, |grants| grants.get())
     }
-
-    #[cfg(test)]
-    pub(super) fn nodes(&self) -> impl Iterator<Item = Node> {
-        self.0.keys().copied()
-    }
 }

@@ -1,5 +1,7 @@
 //! A message with handles that waits for the word of their owners.
 
+use std::collections::BTreeSet;
+
 use super::key::Key;
 
 /// A message that has come and is not delivered.
@@ -9,5 +11,5 @@ pub(super) struct Inbound {
     /// Of how many keys the owner's word is missing.
     pub(super) missing: usize,
     /// Keys that lead nowhere.
-    pub(super) gone: Vec<Key>,
+    pub(super) gone: BTreeSet<Key>,
 }

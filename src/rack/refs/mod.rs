@@ -47,9 +47,8 @@
 //! from it later is refused, and it is told to end itself if it still runs. A survivor has *settled*
 //! a closed node when none of its messages waits for registration any more, and says so to
 //! everybody, who thereby learn of the death if they have not. An owner drops the holdings of the
-//! dead node when all live nodes have
-//! settled: what the dead node had sent on has by then been registered, or is lost. Handles of a
-//! dead owner are *gone*, and pins towards a dead receiver go.
+//! dead node when all live nodes have settled: what the dead node had sent on has by then been
+//! registered, or is lost. Handles of a dead owner are *gone*, and pins towards a dead receiver go.
 //!
 //! **Invariant:** no property is let go while a node that nobody has declared dead has a handle, or
 //! could still take in a message with one.
@@ -57,6 +56,8 @@
 //! # What the caller keeps
 //!
 //! - Control messages and headers arrive once, or their sender dies. Their order does not matter.
+//! - No control message waits behind a message that waits to be delivered: it may be the one that
+//!   is waited for.
 //! - All inputs of a peer (each of its connections) are consumed or cut before
 //!   [`Event::Drained`].
 //! - A request keeps a handle of its target until it has been answered. One without an answer

@@ -94,11 +94,15 @@ impl Peers {
     /// Closed → Forgotten, of all that every live node has settled; which these are.
     #[must_use]
     pub(super) fn transition_to_forgotten(&mut self) -> Vec<Node> {
-        let live: Vec<Node> = self.live().collect();
         let mut forgotten = Vec::new();
+        let settled = State::Closed { has_settled: true };
+        if self.0.values().all(|peer| peer.state != settled) {
+            return forgotten;
+        }
+        let live: Vec<Node> = self.live().collect();
         for (&node, peer) in &mut self.0 {
-            let is_settled = peer.state == State::Closed { has_settled: true };
-            if is_settled && live.iter().all(|node| peer.settled.contains(node)) {
+            let is_settled = |node| peer.settled.contains(node);
+            if peer.state == settled && live.iter().all(is_settled) {
                 peer.state = State::Forgotten;
                 peer.settled.clear();
                 forgotten.push(node);

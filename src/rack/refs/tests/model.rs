@@ -109,7 +109,7 @@ fn messages_that_never_leave() {
 
 /// `cargo test --release -p gossamer --lib rack::refs -- --ignored --nocapture`
 #[test]
-#[ignore = "takes minutes and gigabytes"]
+#[ignore = "half a minute of a release build"]
 fn larger_worlds() {
     holds("four messages, a death", &scope(4, 1, 1));
     holds("two messages, two mistakes", &scope(2, 2, 2));

@@ -59,7 +59,7 @@ fn run(program: &Program) -> Result<World, (Failure, Vec<Step>)> {
         let mut steps = Vec::new();
         world.steps_of_protocol(&mut steps);
         // Two choices in three are of users and fate, or nobody would get a handle far.
-        if choice % 3 > 0 || steps.is_empty() {
+        if !choice.is_multiple_of(3) || steps.is_empty() {
             steps = world.steps(TABLES);
             steps.retain(|step| is_likely(step, choice));
         }
@@ -78,7 +78,7 @@ fn is_likely(step: &Step, choice: u16) -> bool {
         step,
         Step::Crash { .. } | Step::Mistake { .. } | Step::Unsend { .. } | Step::Export { .. }
     );
-    !is_rare || choice % 8 == 0
+    !is_rare || choice.is_multiple_of(8)
 }
 
 fn settle(world: &mut World, taken: &mut Vec<Step>) -> Result<(), (Failure, Vec<Step>)> {
@@ -118,6 +118,7 @@ fn drop_all(world: &mut World) -> Result<(), (Failure, Vec<Step>)> {
 }
 
 proptest! {
+    // As many as `PROPTEST_CASES` says, else 256.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]

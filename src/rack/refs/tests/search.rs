@@ -2,6 +2,8 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use foldhash::fast::FixedState;
+
 use super::failure::Failure;
 use super::scope::Scope;
 use super::step::Step;
@@ -30,7 +32,8 @@ pub(super) struct Fault {
 /// gone into with a probability of 3 in 100 million.
 pub(super) fn search(scope: &Scope) -> Result<Seen, Fault> {
     let start = World::new(scope);
-    let mut hashes = HashSet::from([start.hash()]);
+    let mut hashes = HashSet::with_hasher(FixedState::default());
+    hashes.insert(start.hash());
     let mut origins: Vec<(usize, Option<Step>)> = vec![(0, None)];
     let mut frontier = VecDeque::from([(0, start)]);
     let (mut quiet, mut reached) = (0, 0);
@@ -42,16 +45,16 @@ pub(super) fn search(scope: &Scope) -> Result<Seen, Fault> {
         }
         for step in world.steps(scope.tables) {
             let mut next = world.clone();
-            let taken = next.take(&step).and_then(|()| next.judge());
-            if let Err(failure) = taken {
-                origins.push((number, Some(step)));
-                return Err(fault(failure, &origins, origins.len() - 1));
-            }
+            let taken = next.take(&step);
             reached |= next.reached;
-            if hashes.insert(next.hash()) {
-                frontier.push_back((origins.len(), next));
-                origins.push((number, Some(step)));
+            if taken.is_ok() && !hashes.insert(next.hash()) {
+                continue;
             }
+            let place = origins.len();
+            origins.push((number, Some(step)));
+            let judged = taken.and_then(|()| next.judge());
+            judged.map_err(|failure| fault(failure, &origins, place))?;
+            frontier.push_back((place, next));
         }
     }
     let worlds = origins.len();

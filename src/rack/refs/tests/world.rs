@@ -10,7 +10,7 @@ use super::net::{Load, Net, Packet};
 use super::rules::Rule;
 use super::scope::{Budget, Scope};
 use super::step::Step;
-use crate::rack::refs::{Action, Control, Event, Handle, Header, Key, Node, Refs};
+use crate::rack::refs::{Action, Control, Event, Handle, Key, Node, Refs};
 
 /// What an owner keeps of a property: its number, by which the tests know it.
 pub(super) type Property = usize;
@@ -24,15 +24,15 @@ pub(super) struct World {
     /// By node and property, how many handles its user has.
     pub(super) hands: Vec<Vec<u8>>,
     /// By property.
-    pub(super) keys: Vec<Key>,
-    pub(super) owners: Vec<usize>,
+    pub(super) keys: Rc<Vec<Key>>,
+    pub(super) owners: Rc<Vec<usize>>,
     pub(super) is_freed: Vec<bool>,
     /// Nodes that somebody has held dead.
     pub(super) is_declared: Vec<bool>,
     pub(super) left: Budget,
     /// The steps of the protocol that led here, a bit for each.
     pub(super) reached: u64,
-    without: Option<Rule>,
+    pub(super) without: Option<Rule>,
 }
 
 /// The references of a node, hashed once for all worlds that have them.
@@ -57,8 +57,8 @@ impl World {
             names,
             net: Net::default(),
             hands: vec![Vec::new(); scope.nodes],
-            keys: Vec::new(),
-            owners: Vec::new(),
+            keys: Rc::default(),
+            owners: Rc::default(),
             is_freed: Vec::new(),
             is_declared: vec![false; scope.nodes],
             left: scope.budget,
@@ -163,7 +163,12 @@ impl World {
             Step::Drain { by, node } => {
                 self.net
                     .remove_if(|packet| packet.from == node && packet.to == by);
-                self.handle(by, Event::Drained(self.names[node]))
+                let dead = self.names[node];
+                self.handle(by, Event::Drained(dead))?;
+                if self.without == Some(Rule::SurvivorsRegisterBeforeTheySettle) {
+                    self.tell_settled(by, dead);
+                }
+                Ok(())
             }
         }
     }
@@ -171,8 +176,8 @@ impl World {
     fn export(&mut self, owner: usize) {
         let property = self.keys.len();
         let key = self.change(owner, |refs| refs.export(property));
-        self.keys.push(key.expect("few properties"));
-        self.owners.push(owner);
+        Rc::make_mut(&mut self.keys).push(key.expect("few properties"));
+        Rc::make_mut(&mut self.owners).push(owner);
         self.is_freed.push(false);
         for (node, hands) in self.hands.iter_mut().enumerate() {
             hands.push(u8::from(node == owner));
@@ -192,33 +197,6 @@ impl World {
         self.break_after_send(from, to, header)
     }
 
-    /// The rules about what a message holds.
-    fn break_after_send(&mut self, from: usize, to: usize, header: Header) -> Result<(), Failure> {
-        let is_pinned = |key: &Key| key.owner != self.names[from];
-        match self.without {
-            Some(Rule::OwnerGrantsBeforeSending) => {
-                let handles = header.handles.into_iter();
-                let message = header.message;
-                let handles = handles.filter(|key| !is_pinned(key)).collect();
-                let header = Header { message, handles };
-                let to = self.names[to];
-                self.handle(from, Event::Unsent { to, header })
-            }
-            Some(Rule::SenderPinsUntilAcknowledged) if header.handles.iter().any(is_pinned) => {
-                let control = Control::Acknowledge(header.message);
-                let from_name = self.names[to];
-                self.handle(
-                    from,
-                    Event::Control {
-                        from: from_name,
-                        control,
-                    },
-                )
-            }
-            _ => Ok(()),
-        }
-    }
-
     fn receive(&mut self, packet: Packet) -> Result<(), Failure> {
         let Packet { from, to, load } = packet;
         let Some(refs) = self.refs(to) else {
@@ -229,33 +207,19 @@ impl World {
         let event = match load {
             Load::Message(header) => Event::Arrived { from: name, header },
             Load::Control(mut control) => {
-                if self.without == Some(Rule::ReleaseCountsGrants)
-                    && let Control::Release { place, grants } = &mut control
-                    && let Ok(export) = refs.exports.find(*place)
-                {
-                    *grants = export.holders.grants(name).max(*grants);
-                }
+                self.break_release(refs, name, &mut control);
                 let from = name;
                 Event::Control { from, control }
             }
         };
-        let is_to_be_refused = event
-            != Event::Control {
-                from: name,
-                control: Control::Fenced,
-            }
-            && !is_open;
-        if is_to_be_refused && self.without == Some(Rule::DeadAreRefused) {
-            let before = self.change(to, |refs| refs.peers.reopen(name));
-            self.handle(to, event)?;
-            self.change(to, |refs| refs.peers.restore(name, before));
-            return Ok(());
+        if !is_open && self.without == Some(Rule::DeadAreRefused) {
+            return self.take_in_from_the_dead(to, name, event);
         }
         self.handle(to, event)
     }
 
     /// Lets a node take in an event, and carries out what it says.
-    fn handle(&mut self, node: usize, event: Event) -> Result<(), Failure> {
+    pub(super) fn handle(&mut self, node: usize, event: Event) -> Result<(), Failure> {
         let mut actions = Vec::new();
         self.reached |= 1 << event.step() as u32;
         self.change(node, |refs| refs.handle(event, &mut actions));
@@ -287,6 +251,8 @@ impl World {
                 self.is_declared[number] = true;
                 self.break_at_death(node, dead)
             }
+            // Without a rule, only what comes of it in the end counts.
+            Action::Reject { .. } if self.without.is_some() => Ok(()),
             Action::Reject {
                 node: peer,
                 violation,
@@ -303,59 +269,11 @@ impl World {
     }
 
     fn send_control(&mut self, from: usize, to: usize, control: Control) -> Result<(), Failure> {
-        let is_swallowed = match (self.without, control) {
-            (Some(Rule::DeadAreFenced), Control::Fenced) => true,
-            (Some(Rule::SenderPinsUntilAcknowledged), Control::Acknowledge(_)) => true,
-            (Some(Rule::ReceiverAwaitsItsOwner), Control::Registered(_) | Control::Gone(_)) => true,
-            (Some(Rule::OwnerForgetsTheDead), Control::Settled(_)) => true,
-            (Some(Rule::SurvivorsCloseBeforeTheySettle), Control::Settled(_)) => true,
-            (Some(Rule::OwnerAwaitsSurvivors), Control::Settled(_)) => true,
-            _ => false,
-        };
-        if self.is_alive(to) && !is_swallowed {
+        if self.is_alive(to) && !self.is_swallowed(control) {
             let load = Load::Control(control);
             self.net.put(Packet { from, to, load });
         }
-        if let (Some(Rule::ReceiverAwaitsItsOwner), Control::Register(place)) =
-            (self.without, control)
-        {
-            let from_name = self.names[to];
-            let control = Control::Registered(place);
-            return self.handle(
-                from,
-                Event::Control {
-                    from: from_name,
-                    control,
-                },
-            );
-        }
-        Ok(())
-    }
-
-    /// The rules about what the owner waits for.
-    fn break_at_death(&mut self, node: usize, dead: Node) -> Result<(), Failure> {
-        let control = Control::Settled(dead);
-        match self.without {
-            Some(Rule::SurvivorsCloseBeforeTheySettle) => {
-                let from = node;
-                for to in self.others(node).collect::<Vec<_>>() {
-                    if self.is_alive(to) && self.names[to] != dead {
-                        let load = Load::Control(control);
-                        self.net.put(Packet { from, to, load });
-                    }
-                }
-            }
-            Some(Rule::OwnerAwaitsSurvivors) => {
-                for by in self.others(node).collect::<Vec<_>>() {
-                    if self.names[by] != dead {
-                        let from = self.names[by];
-                        self.handle(node, Event::Control { from, control })?;
-                    }
-                }
-            }
-            _ => {}
-        }
-        Ok(())
+        self.break_after_control(from, to, control)
     }
 
     fn deliver(&mut self, node: usize, handles: &[Handle]) -> Result<(), Failure> {
@@ -389,7 +307,11 @@ impl World {
         }
     }
 
-    fn change<R>(&mut self, node: usize, change: impl FnOnce(&mut Refs<Property>) -> R) -> R {
+    pub(super) fn change<R>(
+        &mut self,
+        node: usize,
+        change: impl FnOnce(&mut Refs<Property>) -> R,
+    ) -> R {
         let hashed = self.nodes[node].as_ref();
         let mut refs = hashed.expect("only living nodes do anything").refs.clone();
         let outcome = change(&mut refs);
