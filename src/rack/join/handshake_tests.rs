@@ -183,7 +183,10 @@ fn strangers_have_little_time() {
     let mut other = acceptor(KEY, card(1, 1));
     assert_eq!(talk(&mut one, &mut other), (Ok(()), Ok(())));
     assert_eq!(other.poll_timeout(), None);
-    assert_eq!(other.handle_timeout(later() + Duration::from_secs(1)), Ok(()));
+    assert_eq!(
+        other.handle_timeout(later() + Duration::from_secs(1)),
+        Ok(())
+    );
 }
 
 /// A frame that is repeated, left out or damaged ends the connection.

@@ -224,6 +224,11 @@ impl Liveness {
         peer.is_some_and(|peer| peer.party == party && peer.state == PeerState::Lives)
     }
 
+    /// Nothing more will be heard or said, once what there is to transmit is sent.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
     /// Starts all clocks anew if this process stood still: what others sent meanwhile may not have
     /// been read yet. If it stood for too long, they know, and have said so.
     fn look(&mut self, now: Instant) {

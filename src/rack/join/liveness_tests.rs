@@ -93,7 +93,10 @@ fn silence_is_death_and_heartbeats_are_none() {
     }
     assert_eq!(clock, now + LIMIT);
     assert!(!zero.is_alive(party(2)) && zero.is_alive(party(1)));
-    assert_eq!(beats, 3, "four fit into the limit, and the last finds it dead");
+    assert_eq!(
+        beats, 3,
+        "four fit into the limit, and the last finds it dead"
+    );
 }
 
 #[test]

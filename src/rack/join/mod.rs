@@ -19,6 +19,7 @@ mod bytes;
 mod card;
 mod channel;
 mod choice;
+mod control_link;
 mod encounter;
 mod enter;
 mod error;
@@ -36,6 +37,7 @@ mod rendezvous;
 mod roll;
 mod sealed;
 mod slurm;
+mod watch;
 mod wire;
 
 pub use bytes::MessageError;
@@ -46,3 +48,6 @@ pub use failure::StartFailure;
 pub use identity::{Identity, IdentityError};
 pub use joined::Joined;
 pub use membership::{Member, Membership};
+
+#[cfg(test)]
+mod rig;
