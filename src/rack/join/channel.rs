@@ -216,3 +216,7 @@ impl Inside {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "channel_tests.rs"]
+mod tests;

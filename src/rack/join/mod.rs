@@ -55,3 +55,5 @@ pub(crate) use joined::{Connections, ControlLink};
 pub(crate) use liveness::{Cause, Verdict};
 pub(crate) use message::Party;
 pub(crate) use watch::Watch;
+#[cfg(test)]
+mod rig;

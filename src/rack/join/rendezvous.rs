@@ -272,3 +272,7 @@ const ANSWER_TIME: Duration = Duration::from_secs(5);
 
 /// How many are accepted before those that are there have their turn again.
 const ACCEPTS_MAX: usize = 64;
+
+#[cfg(test)]
+#[path = "rendezvous_tests.rs"]
+mod tests;

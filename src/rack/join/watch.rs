@@ -193,3 +193,7 @@ impl Watcher {
         wait(&mut interests, deadline)
     }
 }
+
+#[cfg(test)]
+#[path = "watch_tests.rs"]
+mod tests;
