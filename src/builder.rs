@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gossamer_executor::{Config, Idle, allowed_cores};
 
+use crate::rack::FabricError;
 use crate::rack::join::{Identity, JoinError};
 use crate::rack::loss::{LossHook, NodeLoss};
 use crate::rack::start::{RackPlan, SILENCE_MAX};
@@ -117,6 +118,13 @@ pub enum BuildError {
         /// What is wrong.
         #[from]
         source: JoinError,
+    },
+    /// The other nodes cannot be reached by the fabric that was asked for.
+    #[error("the nodes of the rack cannot reach each other as was asked for")]
+    Fabric {
+        /// What is wrong.
+        #[from]
+        source: FabricError,
     },
     /// A thread could not be started; ask for fewer workers, or raise the limit.
     #[error("a thread could not be started")]

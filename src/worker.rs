@@ -39,7 +39,7 @@ impl Worker {
     pub(crate) fn run(shared: Arc<Shared>, index: u32, config: Config) {
         let executor = Executor::new(shared.workers()[index as usize].remote(), config);
         let peers = shared.rack().peers();
-        let rack = peers.map(|peers| Box::new(RackSide::new(peers.count())));
+        let rack = peers.map(|peers| Box::new(RackSide::new(peers, index)));
         let worker = Self {
             index,
             runtime: shared.id(),

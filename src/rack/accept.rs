@@ -108,21 +108,73 @@ async fn read(shared: &Arc<Shared>, stream: TcpStream, channel: Channel) {
         peers,
         node,
     };
-    let Ok(ports) = peer.ports(channel.worker) else {
-        return peers.suspect(node, Cause::Unreachable);
+    let cause = match peer.shm() {
+        Some(_) => attend(shared, stream, channel, cut).await,
+        None => match peer.ports(channel.worker) {
+            Ok(ports) => {
+                let mut inlet = Inlet {
+                    shared,
+                    node,
+                    writer: channel.worker,
+                    decoder: Decoder::new(ports.clone()),
+                    opened: vec![false; shared.workers().len() + 1],
+                };
+                inlet.read(stream, cut).await
+            }
+            Err(_) => Some(Cause::Unreachable),
+        },
     };
-    let mut inlet = Inlet {
-        shared,
-        node,
-        writer: channel.worker,
-        decoder: Decoder::new(ports.clone()),
-        opened: vec![false; shared.workers().len() + 1],
-    };
-    let cause = inlet.read(stream, cut).await;
     drop(reading);
     if let Some(cause) = cause {
         peers.suspect(node, cause);
     }
+}
+
+/// Tells the writer where our memory is, and wakes whom it rings for.
+async fn attend(
+    shared: &Arc<Shared>,
+    mut stream: TcpStream,
+    channel: Channel,
+    cut: oneshot::Receiver<()>,
+) -> Option<Cause> {
+    let memory = shared.rack().peers().and_then(Peers::memory)?;
+    // Before it can write, all look where it will.
+    for worker in 0..=shared.workers().len() {
+        open_on(shared, worker, channel.from.node, channel.worker);
+    }
+    let number = memory.number().to_le_bytes();
+    if stream.write_all(&number).await.is_err() {
+        return Some(Cause::Closed);
+    }
+    let ring = async {
+        let mut bell = [0; 2];
+        loop {
+            if stream.read_exact(&mut bell).await.is_err() {
+                return Cause::Closed;
+            }
+            match shared.workers().get(usize::from(u16::from_le_bytes(bell))) {
+                Some(worker) => worker.notify(),
+                None => shared.workers()[0].notify(), // for control
+            }
+        }
+    };
+    match select(std::pin::pin!(ring), cut).await {
+        Either::Left((cause, _)) => Some(cause),
+        Either::Right(_) => None,
+    }
+}
+
+/// Has a worker look at its links with a writer; the one past the last is for control, which is
+/// worker 0's, as it is at the writer's.
+fn open_on(shared: &Shared, worker: usize, node: u32, writer: u32) {
+    let is_control = worker == shared.workers().len();
+    if is_control && writer != 0 {
+        return;
+    }
+    let by = &shared.workers()[if is_control { 0 } else { worker }];
+    let open = move |worker: &Worker| worker.rack_open(node, writer as u16, is_control);
+    // A worker that has ended takes nothing any more.
+    drop(by.send(Message::Settle(Box::new(open))));
 }
 
 /// A connection is being read while this lives.
@@ -184,16 +236,12 @@ impl Inlet<'_> {
         let decoded = self.decoder.handle_filled(count);
         let workers = self.shared.workers();
         for touched in self.decoder.take_touched() {
-            let is_control = usize::from(touched) == workers.len();
-            let worker = &workers[if is_control { 0 } else { usize::from(touched) }];
-            if std::mem::replace(&mut self.opened[usize::from(touched)], true) {
-                worker.notify();
-                continue;
+            let touched = usize::from(touched);
+            if std::mem::replace(&mut self.opened[touched], true) {
+                workers.get(touched).unwrap_or(&workers[0]).notify();
+            } else {
+                open_on(self.shared, touched, self.node, self.writer);
             }
-            let (node, writer) = (self.node, self.writer as u16);
-            let open = move |worker: &Worker| worker.rack_open(node, writer, is_control);
-            // A worker that has ended takes nothing any more.
-            drop(worker.send(Message::Settle(Box::new(open))));
         }
         decoded.map(drop).map_err(|_| Cause::Damaged)
     }

@@ -13,6 +13,7 @@ use gossamer_executor::time::timeout;
 
 use crate::net::TcpStream;
 use crate::rack::join::{Cause, ChannelError, nonce};
+use crate::rack::route::Fabric;
 use crate::rack::side::RackSide;
 use crate::shared::Shared;
 use crate::worker::Worker;
@@ -26,6 +27,9 @@ pub(super) fn spawn_writer(worker: &Worker, node: u32) {
             Ok(Ok(stream)) => Rc::new(stream),
             _ => return suspect(&shared, node, Cause::Unreachable),
         };
+        if !open_fabric(&shared, index, node, &stream).await {
+            return suspect(&shared, node, Cause::Unreachable);
+        }
         let reading = Rc::clone(&stream);
         let told = Arc::clone(&shared);
         // The other side writes nothing: what can be read is the end.
@@ -73,6 +77,34 @@ async fn open(shared: &Shared, worker: u32, node: u32) -> Result<TcpStream, Open
     }
 }
 
+/// Maps the memory of the node, if it shares that: its number is the first that comes back.
+async fn open_fabric(shared: &Shared, worker: u32, node: u32, mut stream: &TcpStream) -> bool {
+    let Some(shm) = shared
+        .rack()
+        .peers()
+        .and_then(|peers| peers.get(node).shm())
+    else {
+        return true;
+    };
+    let mut number = [0; 4];
+    let read = timeout(OPEN_TIME, stream.read_exact(&mut number)).await;
+    if !matches!(read, Ok(Ok(()))) {
+        return false;
+    }
+    let Ok(channel) = shm.channel(worker, u32::from_le_bytes(number)) else {
+        return false;
+    };
+    Worker::with(|worker| {
+        if let Some(side) = worker.and_then(Worker::rack) {
+            let mut route = side.route(node).borrow_mut();
+            route.fabric = Fabric::Shm(channel, Vec::new());
+            route.is_dirty = true;
+            side.set_dirty();
+        }
+    });
+    true
+}
+
 /// Why a connection did not open.
 #[derive(Debug, thiserror::Error)]
 enum OpenError {
@@ -107,13 +139,13 @@ impl RackSide {
             if route.is_dead {
                 return Poll::Ready(Ok(()));
             }
-            if route.channel.is_empty() {
+            if route.chunk().is_empty() {
                 route.writer = Some(cx.waker().clone());
                 return Poll::Pending;
             }
-            let written = Pin::new(&mut stream).poll_write(cx, route.channel.chunk());
+            let written = Pin::new(&mut stream).poll_write(cx, route.chunk());
             let count = ready!(written)?;
-            route.channel.consume(count);
+            route.consume(count);
             if route.has_unpublished() {
                 // There is room for more now.
                 route.is_dirty = true;

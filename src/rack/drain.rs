@@ -17,8 +17,7 @@ impl RackSide {
             self.route(node).borrow_mut().publish_to_nobody();
         }
         let mut route = self.route(node).borrow_mut();
-        route.is_dead = true;
-        route.channel.kill();
+        route.kill();
         let writer = route.writer.take();
         let pairs = std::mem::take(&mut route.pairs);
         drop(route);

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use futures::channel::oneshot;
-use gossamer_transport::rack::{Layout, Ports, tcp};
+use gossamer_transport::rack::{Layout, Port, Ports, tcp};
 
 use crate::rack::refs::Node;
 
@@ -22,11 +22,32 @@ pub(crate) struct Peer {
     pub(crate) party: Node,
     pub(crate) address: SocketAddr,
     pub(crate) workers: u32,
-    /// By its workers, what each of them writes for ours; made when first needed.
-    inbound: Box<[OnceLock<Ports>]>,
+    inbound: Inbound,
     /// How many workers we have.
     local_workers: u32,
     standing: Mutex<Standing>,
+}
+
+/// Where what it writes for our workers lies.
+#[derive(Debug)]
+pub(crate) enum Inbound {
+    /// By its workers, memory that a reader of ours fills; made when first needed.
+    Tcp(Box<[OnceLock<Ports>]>),
+    /// Memory of ours that it has mapped.
+    Shm(Shm),
+}
+
+/// What shared memory has to do with one node.
+#[derive(Debug)]
+pub(crate) struct Shm {
+    /// Our memory, which its workers write, the first of them as this writer.
+    pub(crate) ours: Ports,
+    pub(crate) first_writer: u16,
+    /// Which process has the memory that our workers write, and how that is laid out; the first of
+    /// ours is this writer there.
+    pub(crate) pid: u32,
+    pub(crate) theirs: Layout,
+    pub(crate) our_first_writer: u16,
 }
 
 #[derive(Debug)]
@@ -57,12 +78,19 @@ pub(crate) enum Next {
 }
 
 impl Peer {
-    pub(crate) fn new(party: Node, address: SocketAddr, workers: u32, local_workers: u32) -> Self {
+    pub(crate) fn new(
+        party: Node,
+        address: SocketAddr,
+        workers: u32,
+        local_workers: u32,
+        shm: Option<Shm>,
+    ) -> Self {
+        let tcp = || Inbound::Tcp((0..workers).map(|_| OnceLock::new()).collect());
         Self {
             party,
             address,
             workers,
-            inbound: (0..workers).map(|_| OnceLock::new()).collect(),
+            inbound: shm.map_or_else(tcp, Inbound::Shm),
             local_workers,
             standing: Mutex::new(Standing {
                 stage: Stage::Live,
@@ -72,20 +100,41 @@ impl Peer {
         }
     }
 
-    /// The memory that its worker `worker` writes.
-    pub(crate) fn ports(&self, worker: u32) -> io::Result<&Ports> {
-        let ports = &self.inbound[worker as usize];
+    /// What its worker `writer` writes for our worker `local`.
+    pub(crate) fn port(&self, writer: u32, local: u16) -> io::Result<Port> {
+        match &self.inbound {
+            Inbound::Tcp(_) => Ok(self.ports(writer)?.port(0, local)),
+            Inbound::Shm(shm) => Ok(shm.ours.port(shm.first_writer + writer as u16, local)),
+        }
+    }
+
+    /// The memory for what its worker `writer` sends by TCP.
+    ///
+    /// # Panics
+    /// If it sends nothing by TCP.
+    pub(crate) fn ports(&self, writer: u32) -> io::Result<&Ports> {
+        let Inbound::Tcp(inbound) = &self.inbound else {
+            panic!("what it writes is in shared memory");
+        };
+        let ports = &inbound[writer as usize];
         if let Some(ports) = ports.get() {
             return Ok(ports);
         }
         let layout = Layout {
             writers: 1,
-            // One more, for what must not wait behind calls.
-            workers: self.local_workers as u16 + 1,
+            workers: ports_workers(self.local_workers),
             geometry: tcp::GEOMETRY,
         };
         let made = Ports::private(layout)?;
         Ok(ports.get_or_init(|| made))
+    }
+
+    /// What shared memory has to do with it, if that is the fabric.
+    pub(crate) fn shm(&self) -> Option<&Shm> {
+        match &self.inbound {
+            Inbound::Shm(shm) => Some(shm),
+            Inbound::Tcp(_) => None,
+        }
     }
 
     pub(crate) fn is_live(&self) -> bool {
@@ -156,6 +205,12 @@ impl Peer {
     }
 }
 
+/// For how many workers there is memory: one more than there are, for what must not wait behind
+/// calls.
+pub(crate) fn ports_workers(workers: u32) -> u16 {
+    u16::try_from(workers + 1).expect("a node has at most 1024 workers")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,7 +220,7 @@ mod tests {
             number: 1,
             incarnation: 2,
         };
-        Peer::new(party, SocketAddr::from(([127, 0, 0, 1], 1)), 1, 2)
+        Peer::new(party, SocketAddr::from(([127, 0, 0, 1], 1)), 1, 2, None)
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::rack::ending::Ending;
 use crate::rack::join::{Cause, Connections, Door, Identity, Membership, Party, Watch};
 use crate::rack::loss::{LossHook, NodeLoss};
+use crate::rack::memory::Memory;
 use crate::rack::peer::{Next, Peer};
 use crate::rack::references::{Actions, References};
 use crate::rack::refs::{Action, Event, Node};
@@ -22,6 +23,7 @@ pub(crate) struct Peers {
     references: References,
     door: Door,
     hook: LossHook,
+    memory: Option<Memory>,
     /// Who watches for deaths, while the workers run.
     watch: Mutex<Option<Arc<Watch>>>,
     /// The rack ends: what is lost from now on was to go.
@@ -36,6 +38,7 @@ impl Peers {
         connections: &Connections,
         local_workers: u32,
         hook: LossHook,
+        memory: Option<Memory>,
     ) -> Self {
         let nodes: Vec<_> = membership
             .members
@@ -48,14 +51,19 @@ impl Peers {
         let me = nodes[identity.node as usize];
         let peer = |member: &crate::rack::join::Member| {
             let party = nodes[member.node as usize];
-            Peer::new(party, member.address, member.workers, local_workers)
+            let shm = memory
+                .as_ref()
+                .and_then(|memory| memory.with(identity.node, membership, member));
+            Peer::new(party, member.address, member.workers, local_workers, shm)
         };
+        let peers = membership.members.iter().map(peer).collect();
         Self {
             me,
-            peers: membership.members.iter().map(peer).collect(),
+            peers,
             references: References::new(me, nodes.iter().copied()),
             door: connections.door.clone(),
             hook,
+            memory,
             watch: Mutex::new(None),
             is_ending: AtomicBool::new(false),
             ending: Ending::default(),
@@ -76,6 +84,11 @@ impl Peers {
 
     pub(crate) fn door(&self) -> &Door {
         &self.door
+    }
+
+    /// What others of this host write for this node.
+    pub(crate) fn memory(&self) -> Option<&Memory> {
+        self.memory.as_ref()
     }
 
     pub(crate) fn ending(&self) -> &Ending {

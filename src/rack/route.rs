@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use gossamer_transport::rack::{
-    Channel as _, ClientLink, LinkError, Place, Refusal, TrusteeLink, tcp,
+    Channel, ClientLink, LinkError, Place, Refusal, TrusteeLink, shm, tcp,
 };
 
 use crate::rack::entry::CallWord;
@@ -17,7 +17,7 @@ use crate::rack::remote::{PropertyId, Remote};
 
 /// All that a worker has with one other node.
 pub(crate) struct Route {
-    pub(crate) channel: tcp::Channel,
+    pub(crate) fabric: Fabric,
     pub(crate) pairs: Vec<Pair>,
     /// Whether something may be there to be published.
     pub(crate) is_dirty: bool,
@@ -26,6 +26,15 @@ pub(crate) struct Route {
     /// The task that writes what is in the channel, when it waits for something.
     pub(crate) writer: Option<Waker>,
     pub(crate) is_dead: bool,
+}
+
+/// What the links of a route write through.
+pub(crate) enum Fabric {
+    Tcp(tcp::Channel),
+    /// Shared memory, whose descriptor has not come yet.
+    Opening,
+    /// Shared memory, and the bells that are still to be rung, as bytes.
+    Shm(shm::Channel, Vec<u8>),
 }
 
 /// The two links with one worker of the node: its trustee's client here, and the reverse.
@@ -60,9 +69,13 @@ pub(crate) struct Arrival {
 }
 
 impl Route {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(is_shm: bool) -> Self {
+        let fabric = match is_shm {
+            false => Fabric::Tcp(tcp::Channel::new()),
+            true => Fabric::Opening,
+        };
         Self {
-            channel: tcp::Channel::new(),
+            fabric,
             pairs: Vec::new(),
             is_dirty: false,
             has_connection: false,
@@ -81,7 +94,7 @@ impl Route {
             true => u32::from(remote),
             false => 0,
         };
-        let port = || peer.ports(writer).map(|ports| ports.port(0, local));
+        let port = || peer.port(writer, local);
         self.pairs.push(Pair {
             remote,
             client: ClientLink::new(remote, port()?),
@@ -94,18 +107,55 @@ impl Route {
     /// Publishes what the links have.
     pub(crate) fn publish(&mut self) -> Result<(), LinkError> {
         self.is_dirty = false;
-        for pair in &mut self.pairs {
-            if pair.client.has_unpublished() {
-                pair.client.publish(&mut self.channel)?;
-            }
-            if pair.trustee.has_unpublished() {
-                pair.trustee.publish(&mut self.channel)?;
+        match &mut self.fabric {
+            // Of TCP a flush sends nothing: that is the writer's.
+            Fabric::Tcp(channel) => publish(&mut self.pairs, channel),
+            Fabric::Opening => Ok(()),
+            Fabric::Shm(channel, bells) => {
+                publish(&mut self.pairs, channel)?;
+                let sleepers = channel.take_bells();
+                bells.extend(sleepers.flat_map(u16::to_le_bytes));
+                Ok(())
             }
         }
-        // Of TCP it sends nothing: that is the writer's.
-        match self.channel.flush() {
-            Ok(()) | Err(Refusal::Busy) => Ok(()),
-            Err(Refusal::Dead) => Err(LinkError::Dead),
+    }
+
+    /// What is to be written to the connection.
+    pub(crate) fn chunk(&self) -> &[u8] {
+        match &self.fabric {
+            Fabric::Tcp(channel) => channel.chunk(),
+            Fabric::Opening => &[],
+            Fabric::Shm(_, bells) => bells,
+        }
+    }
+
+    /// So much of it was written.
+    pub(crate) fn consume(&mut self, bytes: usize) {
+        match &mut self.fabric {
+            Fabric::Tcp(channel) => channel.consume(bytes),
+            Fabric::Opening => {}
+            Fabric::Shm(_, bells) => drop(bells.drain(..bytes)),
+        }
+    }
+
+    /// Whether the connection is needed: there is something to be written to it, or by its help.
+    pub(crate) fn needs_connection(&self) -> bool {
+        match &self.fabric {
+            Fabric::Opening => self.has_unpublished(),
+            _ => !self.chunk().is_empty(),
+        }
+    }
+
+    /// Nothing is written or listened to any more.
+    pub(crate) fn kill(&mut self) {
+        self.is_dead = true;
+        match &mut self.fabric {
+            Fabric::Tcp(channel) => channel.kill(),
+            Fabric::Opening => {}
+            Fabric::Shm(channel, bells) => {
+                channel.kill();
+                bells.clear();
+            }
         }
     }
 
@@ -137,10 +187,25 @@ impl Pair {
     }
 }
 
+fn publish(pairs: &mut [Pair], channel: &mut impl Channel) -> Result<(), LinkError> {
+    for pair in pairs {
+        if pair.client.has_unpublished() {
+            pair.client.publish(channel)?;
+        }
+        if pair.trustee.has_unpublished() {
+            pair.trustee.publish(channel)?;
+        }
+    }
+    match channel.flush() {
+        Ok(()) | Err(Refusal::Busy) => Ok(()),
+        Err(Refusal::Dead) => Err(LinkError::Dead),
+    }
+}
+
 /// A channel to nobody.
 struct Nobody;
 
-impl gossamer_transport::rack::Channel for Nobody {
+impl Channel for Nobody {
     fn push(&mut self, _: Place, _: &[u8], _: u64) -> Result<(), Refusal> {
         Ok(())
     }

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use gossamer_transport::rack::Request;
+use gossamer_transport::rack::shm::Parking;
 use slab::Slab;
 
 use crate::contain::contain;
@@ -35,6 +36,9 @@ pub(crate) struct RackSide {
     /// Calls that have ended before they were sent; told of in the next turn.
     unsent: RefCell<Vec<(Completion, CallError)>>,
     is_dirty: Cell<bool>,
+    /// Where other processes see whether the worker sleeps.
+    parking: Vec<Parking>,
+    is_announced: Cell<bool>,
 }
 
 /// A call that awaits its outcome.
@@ -59,9 +63,15 @@ pub(crate) enum Parked {
 }
 
 impl RackSide {
-    pub(crate) fn new(nodes: usize) -> Self {
+    pub(crate) fn new(peers: &Peers, worker: u32) -> Self {
+        let route = |node| Route::new(peers.get(node).shm().is_some());
+        let routes = (0..peers.count() as u32).map(|node| RefCell::new(route(node)));
         Self {
-            routes: (0..nodes).map(|_| RefCell::new(Route::new())).collect(),
+            parking: peers
+                .memory()
+                .map_or_else(Vec::new, |memory| memory.parking(worker)),
+            is_announced: Cell::new(false),
+            routes: routes.collect(),
             late: RefCell::default(),
             parked: RefCell::default(),
             unsent: RefCell::default(),
@@ -71,6 +81,9 @@ impl RackSide {
 
     /// Takes results, runs calls; once a turn.
     pub(crate) fn poll(&self, worker: &Worker) -> bool {
+        if self.is_announced.replace(false) {
+            self.parking.iter().for_each(Parking::cancel);
+        }
         if worker.client.is_closed() {
             return false;
         }
@@ -98,7 +111,12 @@ impl RackSide {
         true
     }
 
+    /// Asked when the worker is about to sleep, which other processes are told first.
     pub(crate) fn sees_work(&self, worker: &Worker) -> bool {
+        for parking in &self.parking {
+            parking.announce();
+            self.is_announced.set(true);
+        }
         !worker.client.is_closed()
             && (self.is_dirty.get()
                 || !self.unsent.borrow().is_empty()
@@ -302,8 +320,7 @@ impl RackSide {
     #[cold]
     pub(super) fn damaged(&self, worker: &Worker, node: u32) {
         let mut route = self.route(node).borrow_mut();
-        route.is_dead = true;
-        route.channel.kill();
+        route.kill();
         drop(route);
         peers(worker).suspect(node, Cause::Damaged);
     }
@@ -314,11 +331,11 @@ impl RackSide {
             return;
         }
         let published = route.publish();
-        let is_empty = route.channel.is_empty();
-        let connect = !is_empty && !std::mem::replace(&mut route.has_connection, true);
-        let writer = match is_empty {
-            true => None,
-            false => route.writer.take(),
+        let is_needed = route.needs_connection();
+        let connect = is_needed && !std::mem::replace(&mut route.has_connection, true);
+        let writer = match is_needed {
+            true => route.writer.take(),
+            false => None,
         };
         drop(route);
         if let Err(gossamer_transport::rack::LinkError::Wire(_)) = published {

@@ -5,11 +5,13 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::builder::BuildError;
 use crate::rack::accept::spawn_acceptor;
 use crate::rack::join::{
-    ControlLink, Identity, IdentityError, JoinError, Membership, OnNodeLoss, Party, Verdict, Watch,
+    ControlLink, Identity, IdentityError, Membership, OnNodeLoss, Party, Verdict, Watch,
 };
 use crate::rack::loss::{LossHook, NodeLoss, What};
+use crate::rack::memory::Memory;
 use crate::rack::node::{Member, Node};
 use crate::rack::peers::Peers;
 use crate::shared::Shared;
@@ -56,14 +58,22 @@ impl RackPlan {
         self,
         workers: usize,
         dedicated: usize,
-    ) -> Result<(Node, Option<Met>), JoinError> {
+    ) -> Result<(Node, Option<Met>), BuildError> {
         let joined = self.identity.join(workers)?;
         let (identity, membership, connections) = joined.into_parts();
         let Some(connections) = connections else {
             return Ok((Node::alone(workers, dedicated), None));
         };
         let hook = self.hook.unwrap_or_else(|| default_hook(&identity));
-        let peers = Peers::new(&identity, &membership, &connections, workers as u32, hook);
+        let memory = Memory::of(identity.node, &membership, identity.fabric)?;
+        let peers = Peers::new(
+            &identity,
+            &membership,
+            &connections,
+            workers as u32,
+            hook,
+            memory,
+        );
         let members = membership.members.iter().map(|member| Member {
             workers: member.workers,
             // It is the same program with the same settings.

@@ -2,7 +2,7 @@
 
 use gossamer::rack;
 
-use crate::nodes::{Nodes, on};
+use super::nodes::{Nodes, on};
 
 #[test]
 fn every_size_comes_back() {

@@ -2,7 +2,7 @@
 
 use gossamer::rack::{self, CallError};
 
-use crate::nodes::{Nodes, on};
+use super::nodes::{Nodes, on};
 
 #[test]
 fn a_value_is_built_on_another_node_and_changed_there() {

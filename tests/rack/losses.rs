@@ -2,7 +2,7 @@
 
 use gossamer::rack::{self, CallError, NotExecuted};
 
-use crate::nodes::{Nodes, on};
+use super::nodes::{Nodes, on};
 
 #[test]
 fn calls_to_a_lost_node_end_and_say_how() {

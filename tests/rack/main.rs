@@ -1,9 +1,4 @@
-//! The rack: one file for each kind of situation.
+//! The rack: one file for each kind of situation, over each fabric.
 
-mod bulk;
-mod calls;
-mod losses;
-mod nodes;
-mod processes;
-mod tasks;
-mod trusts;
+mod shm;
+mod tcp;

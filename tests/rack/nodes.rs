@@ -1,4 +1,4 @@
-//! Several nodes in one process, over TCP on the loopback.
+//! Several nodes in one process.
 
 use std::future::Future;
 use std::net::TcpListener;
@@ -101,6 +101,7 @@ fn identity(node: usize, nodes: usize, rendezvous: &str) -> Identity {
             "GOSSAMER_NODES" => nodes.to_string(),
             "GOSSAMER_RENDEZVOUS" => rendezvous.to_owned(),
             "GOSSAMER_KEY" => key.clone(),
+            "GOSSAMER_FABRIC" => super::FABRIC.to_owned(),
             "GOSSAMER_ON_NODE_LOSS" => "survive".to_owned(),
             _ => return None,
         })

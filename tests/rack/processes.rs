@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use gossamer::rack::{self, CallError, Identity, Trust};
 use gossamer::{Builder, Runtime};
 
-use crate::nodes::{free_address, on};
+use super::nodes::{free_address, on};
 
 /// What the nodes of one test do; its name is the name of the test.
 const SCENE: &str = "GOSSAMER_TEST_SCENE";
@@ -120,16 +120,24 @@ fn killed(runtime: &Runtime) {
 fn run(nodes: usize, scene: &str, on_node_loss: &str) -> Vec<(ExitStatus, String)> {
     let rendezvous = free_address();
     let program = std::env::current_exe().expect("this program");
+    let (_, this) = module_path!().split_once("::").expect("of a crate");
+    let node_of_the_tests = format!("{this}::node");
     let start = |node: usize| {
         let mut command = Command::new(&program);
         command
-            .args(["processes::node", "--exact", "--ignored", "--nocapture"])
+            .args([
+                node_of_the_tests.as_str(),
+                "--exact",
+                "--ignored",
+                "--nocapture",
+            ])
             .env(SCENE, scene)
             .env("GOSSAMER_NODE", node.to_string())
             .env("GOSSAMER_NODES", nodes.to_string())
             .env("GOSSAMER_RENDEZVOUS", &rendezvous)
             .env("GOSSAMER_KEY", "c0de".repeat(16))
             .env("GOSSAMER_START_LIMIT", "30")
+            .env("GOSSAMER_FABRIC", super::FABRIC)
             .env("GOSSAMER_ON_NODE_LOSS", on_node_loss)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -2,7 +2,7 @@
 
 use gossamer::rack::{self, CallError};
 
-use crate::nodes::{Nodes, on};
+use super::nodes::{Nodes, on};
 
 #[test]
 fn a_task_runs_on_the_worker_that_was_asked_for() {

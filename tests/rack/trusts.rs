@@ -2,7 +2,7 @@
 
 use gossamer::rack::{self, Trust};
 
-use crate::nodes::{Nodes, on};
+use super::nodes::{Nodes, on};
 
 #[test]
 fn a_trust_travels_in_arguments_and_is_used_there() {

@@ -1,0 +1,19 @@
+//! All situations over the fabric `shm`.
+
+/// As GOSSAMER_FABRIC says it.
+const FABRIC: &str = "shm";
+
+#[path = "../bulk.rs"]
+mod bulk;
+#[path = "../calls.rs"]
+mod calls;
+#[path = "../losses.rs"]
+mod losses;
+#[path = "../nodes.rs"]
+mod nodes;
+#[path = "../processes.rs"]
+mod processes;
+#[path = "../tasks.rs"]
+mod tasks;
+#[path = "../trusts.rs"]
+mod trusts;
