@@ -1,10 +1,15 @@
 //! A process that outlives the launcher by a moment, to end what it leaves behind.
 //!
 //! The system kills each node when the launcher dies, but not what that node has started. The
-//! guard knows the process groups, and kills them when the pipe from the launcher ends before the
-//! launcher has said that all is over.
+//! guard knows the process groups, and kills them when the pipe to it ends before the launcher has
+//! said that all is over.
+//!
+//! **Invariant:** a group is known before its program runs, as the process itself says so: the
+//! launcher may die between starting it and saying anything.
 
+use std::fs::OpenOptions;
 use std::io::{self, BufRead, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
 
@@ -33,11 +38,9 @@ impl Guard {
         Ok(Self { process, pipe })
     }
 
-    pub(crate) fn watch(&mut self, group: Pid) -> io::Result<()> {
-        match &mut self.pipe {
-            Some(pipe) => writeln!(pipe, "{}", group.as_raw_nonzero()),
-            None => Ok(()),
-        }
+    /// What a process of this launcher must know to [`register`].
+    pub(crate) fn pipe(&self) -> Option<i32> {
+        self.pipe.as_ref().map(AsRawFd::as_raw_fd)
     }
 
     /// Nothing is left to be ended.
@@ -49,6 +52,15 @@ impl Guard {
             let _ = self.process.wait();
         }
     }
+}
+
+/// Of a process that is the leader of its group: tells the guard of it, by the pipe of its
+/// launcher. The guard hears it even if the launcher dies meanwhile, as this end is open then.
+pub(crate) fn register(launcher: i32, pipe: i32) -> io::Result<()> {
+    let path = format!("/proc/{launcher}/fd/{pipe}");
+    let mut pipe = OpenOptions::new().write(true).open(path)?;
+    // At once, so that it is not mixed with what others say.
+    pipe.write_all(format!("{}\n", std::process::id()).as_bytes())
 }
 
 /// Of the guard's process.

@@ -62,7 +62,7 @@ pub(crate) fn run(run: &Run) -> Result<u8, LaunchError> {
         events,
     };
     for node in 0..run.nodes {
-        let mut command = node::command(&run.program, &found);
+        let mut command = node::command(&run.program, &found, launch.rack.guard());
         environment.apply(node, &mut command);
         command
             .stdin(input(node))

@@ -28,15 +28,17 @@ impl Rack {
         })
     }
 
+    /// By which nodes make themselves known to the guard.
+    pub(crate) fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
     /// Starts the next node, which is the leader of a group of its own.
     ///
     /// Only the thread that lives as long as this process may start nodes: they die with it.
     pub(crate) fn start(&mut self, command: &mut Command) -> io::Result<&mut Child> {
-        let child = command.spawn()?;
-        let group = Pid::from_child(&child);
-        self.nodes.push(child);
+        self.nodes.push(command.spawn()?);
         self.has_ended.push(false);
-        self.guard.watch(group)?;
         Ok(self.nodes.last_mut().expect("it was pushed"))
     }
 

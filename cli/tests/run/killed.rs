@@ -1,5 +1,10 @@
 //! A launcher that is killed takes all with it: its nodes, and what those have started.
 
+use std::io::Read;
+use std::process::Stdio;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::Signal;
 
 use crate::launched::{Launched, await_ends, script};
@@ -15,17 +20,17 @@ fn nothing_is_left_of_a_launcher_that_was_killed() {
     assert_eq!(status.code(), None);
 }
 
-/// At any moment of its start: whoever holds the other end of this pipe has ended when it ends.
+/// At any moment of its start. All that it starts, and all that those start, have the other end of
+/// a pipe, which ends when none of them is left.
 #[test]
 fn launcher_that_is_killed_while_it_starts_nodes() {
-    for round in 0..40_u64 {
+    for round in 0..60_u64 {
         let (mut reader, writer) = std::io::pipe().expect("a pipe");
         let mut command = script(&["-n", "4"], "sleep 1000000 & exec sleep 1000000");
-        // What the launcher is given to read, node 0 and its children hold.
-        command.stdin(writer).stdout(std::process::Stdio::null());
-        command.stderr(std::process::Stdio::null());
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        fcntl_setfd(&writer, FdFlags::empty()).expect("it is open");
         let mut child = command.spawn().expect("the launcher starts");
-        drop(command);
+        drop(writer);
         // Some work, more of it each round, so that the moments differ.
         let mut sum = round;
         for number in 0..round * 40_000 {
@@ -33,7 +38,13 @@ fn launcher_that_is_killed_while_it_starts_nodes() {
         }
         child.kill().expect("it runs");
         child.wait().expect("it ends");
-        let mut nothing = Vec::new();
-        std::io::Read::read_to_end(&mut reader, &mut nothing).expect("it can be read");
+        let mut interest = [PollFd::new(&reader, PollFlags::IN)];
+        let limit = Timespec {
+            tv_sec: 60,
+            tv_nsec: 0,
+        };
+        let ended = poll(&mut interest, Some(&limit)).expect("it can be waited for");
+        assert_eq!(ended, 1, "a process is left behind in round {round}");
+        assert_eq!(reader.read(&mut [0]).expect("it can be read"), 0);
     }
 }
