@@ -1,0 +1,75 @@
+//! Programs that are nodes: this executable again, with the test `body_of_a_node`.
+
+use gossamer::rack::join::Identity;
+
+use crate::launched::{finish, gossamer};
+
+#[test]
+fn body_of_a_node() {
+    let Some(what) = std::env::var_os("BODY_OF_A_NODE") else {
+        return;
+    };
+    if what == "ends early" && std::env::var("GOSSAMER_NODE").as_deref() == Ok("2") {
+        std::process::exit(0);
+    }
+    let joined = Identity::from_env()
+        .map_err(Into::into)
+        .and_then(|identity| identity.join(1));
+    match joined {
+        Ok(joined) => {
+            let nodes = joined.membership().members().len();
+            println!("node {} of {nodes} is in", joined.node());
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            std::process::exit(9);
+        }
+    }
+}
+
+fn run(options: &[&str], what: &str, limit: &str) -> (Option<i32>, String) {
+    let this = std::env::current_exe().expect("a test has a path");
+    let mut command = gossamer(&["run"]);
+    command
+        .args(options)
+        .arg("--")
+        .arg(this)
+        .args(["rack::body_of_a_node", "--exact", "--nocapture"])
+        .env("BODY_OF_A_NODE", what)
+        .env("GOSSAMER_START_LIMIT", limit);
+    let output = finish(command);
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    (output.status.code(), text)
+}
+
+#[test]
+fn nodes_meet() {
+    for nodes in [1, 2, 16] {
+        let (status, text) = run(&["-n", &nodes.to_string()], "joins", "120");
+        assert_eq!(status, Some(0), "{text}");
+        for node in 0..nodes {
+            // The test harness may have begun the line.
+            let says = format!("node {node} of {nodes} is in");
+            assert_eq!(text.matches(&says).count(), 1, "{text}");
+        }
+    }
+}
+
+#[test]
+fn settings_of_the_launcher_come_to_the_nodes() {
+    let (status, text) = run(
+        &["-n", "2", "--fabric", "tcp", "--on-node-loss", "survive"],
+        "joins",
+        "120",
+    );
+    assert_eq!(status, Some(0), "{text}");
+}
+
+#[test]
+fn node_that_ends_before_it_joins() {
+    let (status, text) = run(&["-n", "4"], "ends early", "0.5");
+    assert_eq!(status, Some(9), "{text}");
+    let says = "3 nodes have joined within 0.5 s, and node 2 is missing: start it";
+    assert!(text.contains(says), "{text}");
+}
