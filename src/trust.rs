@@ -388,10 +388,6 @@ impl<T: 'static> Trust<T> {
         self.property.addr().get()
     }
 
-    pub(crate) fn runtime(&self) -> RuntimeId {
-        self.runtime
-    }
-
     fn post_foreign<F: FnOnce(&mut T) + Send + 'static>(&self, work: OnProperty<T, F>) {
         let (shared, worker) = (self.shared(), self.worker);
         post_foreign(self, work, move |outcome| {

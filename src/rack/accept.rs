@@ -61,7 +61,11 @@ async fn admit(shared: &Shared, mut stream: &TcpStream) -> Option<Channel> {
     let mut admission = peers.door().admit(&nonce, deadline);
     let mut buffer = [0; HANDSHAKE_BYTES];
     loop {
-        let count = stream.read(&mut buffer).await.ok()?;
+        let left = admission
+            .poll_timeout()
+            .saturating_duration_since(Instant::now());
+        let count = timeout(left, stream.read(&mut buffer)).await.ok()?.ok()?;
+        admission.handle_timeout(Instant::now()).ok()?;
         if count == 0 {
             return None;
         }

@@ -65,10 +65,15 @@ async fn open(shared: &Shared, worker: u32, node: u32) -> Result<TcpStream, Open
     loop {
         let output = std::mem::take(opening.output());
         (&stream).write_all(&output).await?;
-        let count = (&stream).read(&mut buffer).await?;
+        let left = opening
+            .poll_timeout()
+            .saturating_duration_since(Instant::now());
+        let read = timeout(left, (&stream).read(&mut buffer)).await;
+        let count = read.map_err(|_| ChannelError::TooSlow)??;
         if count == 0 {
             return Err(OpenError::Closed);
         }
+        opening.handle_timeout(Instant::now())?;
         if opening.handle_bytes(&buffer[..count])? {
             let rest = std::mem::take(opening.output());
             (&stream).write_all(&rest).await?;

@@ -46,6 +46,14 @@ mod outbound;
 mod peer;
 mod peers;
 mod references;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "failpoints, and a message that is taken back, are for tests until now"
+    )
+)]
 mod refs;
 mod remote;
 mod route;
@@ -59,6 +67,8 @@ mod visit;
 
 pub use calls::Travels;
 pub use codec::CodecError;
+#[doc(hidden)]
+pub use context::__references;
 pub use context::{
     barrier, entrust, entrust_latched_on, entrust_on, node_id, nodes, trustees,
     try_entrust_latched_on, try_entrust_on, workers,

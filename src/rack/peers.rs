@@ -103,7 +103,10 @@ impl Peers {
     /// A process of the rack that still counts.
     pub(crate) fn is_alive(&self, party: Party) -> bool {
         let peer = self.peers.get(party.node as usize);
-        peer.is_some_and(|peer| peer.party.incarnation == party.incarnation && peer.is_live())
+        let is_known = |peer: &Peer| peer.party.incarnation == party.incarnation && peer.is_live();
+        // At the start others may be there before anybody watches.
+        let counts = || self.watch().is_none_or(|watch| watch.is_alive(party));
+        peer.is_some_and(is_known) && counts()
     }
 
     /// A connection with it has broken, or it has sent nonsense: node 0 decides.

@@ -119,10 +119,16 @@ impl References {
         self.lock().waiting.remove(&envelope)
     }
 
-    /// How many properties of this node are held by others, and how many of others by it.
-    pub(crate) fn counts(&self) -> (usize, usize) {
+    /// How many properties of this node are exported, how many of others it holds, and how many
+    /// messages wait.
+    pub(crate) fn counts(&self) -> (usize, usize, usize) {
         let state = self.lock();
-        (state.refs.exported(), state.refs.holding())
+        let (inbound, outbound) = state.refs.waiting();
+        (
+            state.refs.exported(),
+            state.refs.holding(),
+            inbound + outbound,
+        )
     }
 
     /// Lets all go: nobody asks any more.

@@ -32,15 +32,16 @@ fn calls_to_a_lost_node_end_and_say_how() {
 #[test]
 fn a_task_on_a_lost_node_ends_unknown() {
     let mut nodes = Nodes::start(2);
-    let task = nodes.block_on(async {
+    let mut sent = None;
+    nodes.block_on(async {
         let task = rack::spawn_on(2, async |_: ()| std::future::pending::<()>().await, ());
         // Sent and begun: later in the order of that link.
         let probe = rack::entrust_on(on(1), |_: ()| 0, ()).await;
         probe.apply(|_| ()).await;
-        task
+        sent = Some(task);
     });
     nodes.lose(1);
-    let outcome = nodes.block_on(task);
+    let outcome = nodes.block_on(sent.expect("put there"));
     assert!(
         matches!(
             outcome,

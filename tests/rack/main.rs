@@ -1,4 +1,9 @@
 //! The rack: one file for each kind of situation, over each fabric.
 
+#![expect(
+    clippy::duplicate_mod,
+    reason = "each fabric has all situations, with its own name"
+)]
+
 mod shm;
 mod tcp;

@@ -8,17 +8,17 @@ use gossamer::rack::{Identity, NodeLoss, Trustee};
 use gossamer::{Builder, Runtime};
 
 /// The nodes of a rack, of which the test runs on the first.
-pub struct Nodes {
-    pub runtimes: Vec<Option<Runtime>>,
+pub(super) struct Nodes {
+    pub(super) runtimes: Vec<Option<Runtime>>,
 }
 
 impl Nodes {
     /// So many nodes, of two workers each, that survive each other.
-    pub fn start(nodes: usize) -> Self {
+    pub(super) fn start(nodes: usize) -> Self {
         Self::start_with(nodes, |_| {}, |builder| builder.workers(2))
     }
 
-    pub fn start_with(
+    pub(super) fn start_with(
         nodes: usize,
         told: impl Fn(&NodeLoss) + Send + Sync + 'static,
         set: impl Fn(Builder) -> Builder + Send + Sync,
@@ -47,12 +47,12 @@ impl Nodes {
     }
 
     /// Runs a future on node 0.
-    pub fn block_on<Fut: Future<Output: Send> + Send>(&self, future: Fut) -> Fut::Output {
+    pub(super) fn block_on<Fut: Future<Output: Send> + Send>(&self, future: Fut) -> Fut::Output {
         self.run_on(0, future)
     }
 
     /// Runs a future on a node.
-    pub fn run_on<Fut: Future<Output: Send> + Send>(
+    pub(super) fn run_on<Fut: Future<Output: Send> + Send>(
         &self,
         node: usize,
         future: Fut,
@@ -64,13 +64,13 @@ impl Nodes {
     }
 
     /// Ends a node, which the others take for its loss.
-    pub fn lose(&mut self, node: usize) {
+    pub(super) fn lose(&mut self, node: usize) {
         drop(self.runtimes[node].take());
     }
 }
 
 /// The first trustee of a node.
-pub fn on(node: usize) -> Trustee {
+pub(super) fn on(node: usize) -> Trustee {
     let all = gossamer::rack::trustees();
     let first = all.into_iter().find(|trustee| trustee.node() == node);
     first.expect("there is such a node")
@@ -110,7 +110,7 @@ fn identity(node: usize, nodes: usize, rendezvous: &str) -> Identity {
 }
 
 /// A port that was free a moment ago.
-pub fn free_address() -> String {
+pub(super) fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("its address").to_string()
 }

@@ -144,7 +144,7 @@ fn run(nodes: usize, scene: &str, on_node_loss: &str) -> Vec<(ExitStatus, String
         command.spawn().expect("a process starts")
     };
     let children: Vec<_> = (0..nodes).map(start).collect();
-    children.into_iter().map(|child| end_of(child)).collect()
+    children.into_iter().map(end_of).collect()
 }
 
 fn end_of(child: Child) -> (ExitStatus, String) {

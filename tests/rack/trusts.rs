@@ -99,6 +99,37 @@ fn a_property_lives_as_long_as_another_node_holds_it_and_no_longer() {
 }
 
 #[test]
+fn nothing_is_held_when_all_trusts_have_gone() {
+    let nodes = Nodes::start(3);
+    nodes.block_on(async {
+        let holders =
+            [1, 2].map(|node| rack::entrust_on(on(node), |_: ()| Vec::<Trust<Vec<u8>>>::new(), ()));
+        let holders = futures::future::join_all(holders).await;
+        for round in 0..50_u8 {
+            let value = rack::entrust_on(on(usize::from(round % 3)), |n: u8| vec![n], round).await;
+            for holder in &holders {
+                holder
+                    .apply_with(|list, trust| list.push(trust), value.clone())
+                    .await;
+            }
+            // From one node to the other, by way of this one.
+            let back = holders[0].apply(|list| list.last().cloned()).await;
+            holders[1].post_with(|list, trust| list.extend(trust), back);
+        }
+        for holder in &holders {
+            holder.apply(|list| list.clear()).await;
+        }
+    });
+    for node in 0..3 {
+        nodes.run_on(node, async {
+            while rack::__references() != (0, 0, 0) {
+                gossamer::yield_now().await;
+            }
+        });
+    }
+}
+
+#[test]
 fn a_trust_of_another_type_is_no_way_in() {
     #[derive(serde::Serialize, serde::Deserialize)]
     struct Of<T: 'static>(Trust<T>);

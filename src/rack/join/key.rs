@@ -13,6 +13,7 @@ pub(crate) struct RunKey([u8; KEY_BYTES]);
 pub(crate) type Proof = blake3::Hash;
 
 impl RunKey {
+    #[cfg(test)]
     pub(crate) fn new(bytes: [u8; KEY_BYTES]) -> Self {
         Self(bytes)
     }
