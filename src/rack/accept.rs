@@ -15,6 +15,7 @@ use gossamer_executor::time::{sleep, timeout};
 use gossamer_transport::rack::tcp::Decoder;
 
 use crate::net::{TcpListener, TcpStream};
+use crate::rack::connect::QUESTION;
 use crate::rack::join::{Cause, Channel, nonce};
 use crate::rack::peers::Peers;
 use crate::shared::{Message, Shared};
@@ -142,6 +143,12 @@ async fn attend(
     cut: oneshot::Receiver<()>,
 ) -> Option<Cause> {
     let memory = shared.rack().peers().and_then(Peers::memory)?;
+    let mut question = QUESTION;
+    match timeout(ADMISSION_TIME, stream.read_exact(&mut question)).await {
+        Ok(Ok(())) if question == QUESTION => {}
+        Ok(Ok(())) => return Some(Cause::Damaged),
+        _ => return Some(Cause::Closed),
+    }
     // Before it can write, all look where it will.
     for worker in 0..=shared.workers().len() {
         open_on(shared, worker, channel.from.node, channel.worker);

@@ -82,7 +82,7 @@ async fn open(shared: &Shared, worker: u32, node: u32) -> Result<TcpStream, Open
     }
 }
 
-/// Maps the memory of the node, if it shares that: its number is the first that comes back.
+/// Maps the memory of the node, if it shares that: it says under which number it has it open.
 async fn open_fabric(shared: &Shared, worker: u32, node: u32, mut stream: &TcpStream) -> bool {
     let Some(shm) = shared
         .rack()
@@ -91,6 +91,10 @@ async fn open_fabric(shared: &Shared, worker: u32, node: u32, mut stream: &TcpSt
     else {
         return true;
     };
+    // Asked for, so that it never comes together with the last word of the handshake.
+    if stream.write_all(&QUESTION).await.is_err() {
+        return false;
+    }
     let mut number = [0; 4];
     let read = timeout(OPEN_TIME, stream.read_exact(&mut number)).await;
     if !matches!(read, Ok(Ok(()))) {
@@ -160,6 +164,8 @@ impl RackSide {
     }
 }
 
+/// What asks for the number of the memory; of the length of a bell.
+pub(super) const QUESTION: [u8; 2] = [b'?'; 2];
 /// How long it may take to reach a node and to be let in.
 const OPEN_TIME: Duration = Duration::from_secs(10);
 /// More than what either side says in one turn.

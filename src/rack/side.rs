@@ -165,6 +165,12 @@ impl RackSide {
         }
         let table = match self.pack(worker, to.node, &parcel.handles) {
             Ok(table) => table,
+            Err(refs::SendError::NoHandle(key)) => {
+                // It came as one whose owner was lost meanwhile.
+                let node = key.owner.number as usize;
+                let lost = NotExecuted::NodeLost { node };
+                return Err((completion, CallError::NotExecuted(lost)));
+            }
             Err(_) => return Err((completion, lost)),
         };
         let kind = Kind {

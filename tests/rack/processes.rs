@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use gossamer::rack::{self, CallError, Identity, Trust};
 use gossamer::{Builder, Runtime};
 
+use super::kills::churn_all;
 use super::nodes::{free_address, on};
 
 /// What the nodes of one test do; its name is the name of the test.
@@ -65,10 +66,11 @@ fn node() {
         assert_eq!(runtime.serve(), 0);
         return;
     }
-    match scene.as_str() {
-        "exchange" => exchange(&runtime),
-        "killed" => killed(&runtime),
-        other => panic!("no such scene: {other}"),
+    match scene.split_once(' ').unwrap_or((&scene, "0")) {
+        ("exchange", _) => exchange(&runtime),
+        ("killed", _) => killed(&runtime),
+        ("churn", seed) => churn_all(&runtime, seed.parse().expect("a seed")),
+        other => panic!("no such scene: {other:?}"),
     }
 }
 
@@ -118,6 +120,12 @@ fn killed(runtime: &Runtime) {
 
 /// Runs a scene by so many processes, and returns how each has ended and what it has said.
 fn run(nodes: usize, scene: &str, on_node_loss: &str) -> Vec<(ExitStatus, String)> {
+    let children = start(nodes, scene, on_node_loss);
+    children.into_iter().map(end_of).collect()
+}
+
+/// Starts so many processes for a scene.
+pub(super) fn start(nodes: usize, scene: &str, on_node_loss: &str) -> Vec<Child> {
     let rendezvous = free_address();
     let program = std::env::current_exe().expect("this program");
     let (_, this) = module_path!().split_once("::").expect("of a crate");
@@ -143,11 +151,10 @@ fn run(nodes: usize, scene: &str, on_node_loss: &str) -> Vec<(ExitStatus, String
             .stderr(Stdio::piped());
         command.spawn().expect("a process starts")
     };
-    let children: Vec<_> = (0..nodes).map(start).collect();
-    children.into_iter().map(end_of).collect()
+    (0..nodes).map(start).collect()
 }
 
-fn end_of(child: Child) -> (ExitStatus, String) {
+pub(super) fn end_of(child: Child) -> (ExitStatus, String) {
     let Output {
         status,
         stdout,

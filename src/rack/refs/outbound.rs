@@ -27,11 +27,12 @@ impl Outbound {
         }
     }
 
-    /// Numbers a message and remembers what it pins, if anything.
-    pub(super) fn pin(&mut self, to: Node, keys: Vec<Key>) -> Message {
+    /// Numbers a message, and remembers what it pins if it will be acknowledged: that may be
+    /// nothing any more, where the receiver has not heard of an owner's death yet.
+    pub(super) fn pin(&mut self, to: Node, keys: Vec<Key>, is_acknowledged: bool) -> Message {
         let message = self.next;
         self.next = Message(message.0 + 1);
-        if !keys.is_empty() {
+        if is_acknowledged {
             self.pinned.insert(message, Pinned { to, keys });
         }
         message

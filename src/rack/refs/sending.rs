@@ -49,7 +49,8 @@ impl<P> Refs<P> {
             }
             // Else its owner has died, as the receiver will find.
         }
-        let message = self.outbound.pin(to, pinned);
+        let is_acknowledged = handles.iter().any(|key| key.owner != self.me);
+        let message = self.outbound.pin(to, pinned, is_acknowledged);
         Ok(Header { message, handles })
     }
 

@@ -7,6 +7,8 @@ const FABRIC: &str = "shm";
 mod bulk;
 #[path = "../calls.rs"]
 mod calls;
+#[path = "../kills.rs"]
+mod kills;
 #[path = "../losses.rs"]
 mod losses;
 #[path = "../nodes.rs"]
