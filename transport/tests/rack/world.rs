@@ -321,7 +321,7 @@ impl Pair {
 
 /// Calls, of which a batch has more than it can list.
 fn call(number: u64) -> u64 {
-    0xca11_0000_0000_0000 | (number / 3) % 5
+    0xca11_0000_0000_0000 + number / 3 % 5
 }
 
 fn payload(number: u64, bytes: usize) -> Vec<u8> {

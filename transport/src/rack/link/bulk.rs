@@ -44,6 +44,8 @@ pub(super) struct Outgoing {
     /// Pieces sent, and how many of them the reader had taken when we last looked.
     sent: u64,
     taken: u64,
+    /// Whether the channel refused the last piece for now.
+    is_refused: bool,
 }
 
 impl Outgoing {
@@ -56,6 +58,7 @@ impl Outgoing {
             queued_bytes: 0,
             sent: 0,
             taken: 0,
+            is_refused: false,
         }
     }
 
@@ -87,6 +90,7 @@ impl Outgoing {
         let count = u64::from(port.layout().geometry.pieces);
         self.taken = self.taken_now(port)?;
         let before = self.sent;
+        self.is_refused = false;
         while let Some(chunk) = self.chunks.front() {
             if self.sent == self.taken + count || self.sent == before + PIECES_A_TURN {
                 break;
@@ -96,7 +100,10 @@ impl Outgoing {
             let seal = (self.sent + 1) << 32 | piece.len() as u64;
             match channel.push(self.place(self.sent, count), piece, seal) {
                 Ok(()) => {}
-                Err(Refusal::Busy) => break,
+                Err(Refusal::Busy) => {
+                    self.is_refused = true;
+                    break;
+                }
                 Err(Refusal::Dead) => return Err(LinkError::Dead),
             }
             self.sent += 1;
@@ -110,9 +117,12 @@ impl Outgoing {
         Ok(self.sent > before)
     }
 
-    /// Whether credit has come that something waits for.
+    /// Whether there are pieces that a turn could send: credit is left, and the channel has not
+    /// refused the last one, or credit has come.
     pub(super) fn has_credit(&self, port: &Port) -> bool {
-        !self.chunks.is_empty() && port.seal(self.stream.credit, 0) != self.taken
+        let count = u64::from(port.layout().geometry.pieces);
+        let is_left = self.sent < self.taken + count && !self.is_refused;
+        !self.chunks.is_empty() && (is_left || port.seal(self.stream.credit, 0) != self.taken)
     }
 
     fn place(&self, piece: u64, count: u64) -> Place {

@@ -183,7 +183,10 @@ impl<N> ClientLink<N> {
                 Err(Refusal::Dead) => return Err(LinkError::Dead),
             }
         }
-        self.outgoing.publish(&self.port, channel)?;
+        if let Err(error) = self.outgoing.publish(&self.port, channel) {
+            self.failed = self.failed.or(error.wire());
+            return Err(error);
+        }
         self.incoming.publish(channel)?;
         Ok(self.next.wrapping_sub(before))
     }
@@ -231,9 +234,12 @@ impl<N> ClientLink<N> {
                 Ok(_) => self.incoming.has_piece(&self.port),
             };
         }
+        if self.in_flight() == 0 {
+            return false;
+        }
         let index = self.index_of(self.oldest);
         let sealed = self.port.sealed(RingKind::Results, index, self.oldest);
-        self.in_flight() > 0 && !matches!(sealed, Ok(None))
+        !matches!(sealed, Ok(None))
     }
 
     /// Whether anything waits to be pushed.

@@ -159,7 +159,13 @@ impl TrusteeLink {
                 Err(Refusal::Dead) => return Err(LinkError::Dead),
             }
         }
-        went |= self.outgoing.publish(&self.port, channel)?;
+        match self.outgoing.publish(&self.port, channel) {
+            Ok(pieces) => went |= pieces,
+            Err(error) => {
+                self.failed = self.failed.or(error.wire());
+                return Err(error);
+            }
+        }
         went |= self.incoming.publish(channel)?;
         Ok(went)
     }
