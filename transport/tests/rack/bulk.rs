@@ -44,6 +44,30 @@ fn credit() {
     );
 }
 
+/// Payloads that came in one piece have all arrived with it.
+#[test]
+fn payloads_that_share_a_piece() {
+    let mut link = link();
+    for note in 0..3 {
+        issue(&mut link.client, 2000, note);
+    }
+    link.client.publish(&mut link.to_trustee).expect("alive");
+    assert!(!link.client.has_unpublished(), "one piece holds them");
+    for _ in 0..3 {
+        assert!(link.trustee.has_arrived());
+        assert!(link.trustee.poll_request().expect("in order").is_some());
+        respond(&mut link.trustee, 2000);
+    }
+    assert!(!link.trustee.has_arrived());
+    link.trustee.publish(&mut link.to_client).expect("alive");
+    for note in 0..3 {
+        assert!(link.client.has_arrived());
+        let answer = link.client.poll_result().expect("in order");
+        assert_eq!(answer.expect("one of three").note, note);
+    }
+    assert!(!link.client.has_arrived());
+}
+
 /// A client that does not take its results has its next requests wait; those of one batch run,
 /// whatever they give.
 #[test]
@@ -74,8 +98,8 @@ fn client_that_takes_no_results() {
     assert!(link.trustee.poll_request().expect("in order").is_some());
 }
 
-/// A small request of another link goes out between the pieces of a large one: no more than a few of
-/// them lie ahead of it.
+/// A small request of another link goes out between the pieces of a large one: no more than a few
+/// of them lie ahead of it.
 #[test]
 fn small_request_beside_bulk() {
     let layout = Layout {

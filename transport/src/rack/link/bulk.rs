@@ -202,8 +202,11 @@ impl Incoming {
         std::mem::replace(&mut self.bytes, rest)
     }
 
-    /// Whether a piece has come.
-    pub(super) fn has_piece(&self, port: &Port) -> bool {
+    /// Whether so many bytes are here, or a piece of them has come.
+    pub(super) fn has_arrived(&self, port: &Port, bytes: u64) -> bool {
+        if self.bytes.len() as u64 >= bytes {
+            return true;
+        }
         let (ring, index, sequence) = self.next(port);
         !matches!(port.sealed(ring, index, sequence), Ok(None))
     }

@@ -230,8 +230,8 @@ impl<N> ClientLink<N> {
         }
         if self.results.left() > 0 {
             return match self.results.awaited() {
-                Ok(0) | Err(_) => true,
-                Ok(_) => self.incoming.has_piece(&self.port),
+                Ok(bytes) => self.incoming.has_arrived(&self.port, bytes),
+                Err(_) => true,
             };
         }
         if self.in_flight() == 0 {

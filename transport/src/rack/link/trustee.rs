@@ -182,8 +182,8 @@ impl TrusteeLink {
         }
         if self.requests.left() > 0 {
             return match self.requests.awaited() {
-                Ok(0) | Err(_) => true,
-                Ok(_) => self.incoming.has_piece(&self.port),
+                Ok(bytes) => self.incoming.has_arrived(&self.port, bytes),
+                Err(_) => true,
             };
         }
         let index = self.index_of(self.next);
