@@ -58,8 +58,12 @@ fn payloads_that_share_a_piece() {
         assert!(link.trustee.poll_request().expect("in order").is_some());
         respond(&mut link.trustee, 2000);
     }
-    assert!(!link.trustee.has_arrived());
+    assert!(
+        link.trustee.has_arrived(),
+        "there is credit for the results"
+    );
     link.trustee.publish(&mut link.to_client).expect("alive");
+    assert!(!link.trustee.has_arrived());
     for note in 0..3 {
         assert!(link.client.has_arrived());
         let answer = link.client.poll_result().expect("in order");
@@ -102,17 +106,21 @@ fn client_that_takes_no_results() {
 /// of them lie ahead of it.
 #[test]
 fn small_request_beside_bulk() {
-    let layout = Layout {
-        writers: 1,
-        workers: 2,
-        geometry: tcp::GEOMETRY,
+    let ports = |workers| {
+        let layout = Layout {
+            writers: 1,
+            workers,
+            geometry: tcp::GEOMETRY,
+        };
+        Ports::private(layout).expect("memory")
     };
-    let ports = || Ports::private(layout).expect("memory");
-    let (at_client, at_trustees) = (ports(), ports());
-    let mut clients = [0, 1].map(|worker| ClientLink::new(worker, at_client.port(0, worker)));
+    // One client, and two trustees of another node, each with a channel back.
+    let (at_trustees, at_client) = (ports(2), [ports(1), ports(1)]);
+    let client = |worker: u16| ClientLink::new(worker, at_client[usize::from(worker)].port(0, 0));
+    let mut clients = [0, 1].map(client);
     let mut trustees = [0, 1].map(|worker| TrusteeLink::new(0, at_trustees.port(0, worker)));
     let mut there = (tcp::Channel::new(), Decoder::new(at_trustees));
-    let mut back = (tcp::Channel::new(), Decoder::new(at_client));
+    let mut back = at_client.map(|ports| (tcp::Channel::new(), Decoder::new(ports)));
     issue(&mut clients[0], 256 * PIECE_BYTES, 0);
     let (mut sent, mut small, mut ahead_max) = (0_usize, None, 0);
     let mut is_done = false;
@@ -127,14 +135,14 @@ fn small_request_beside_bulk() {
         }
         // A socket that takes little at a time.
         sent += transfer(&mut there, 10_000);
-        for trustee in &mut trustees {
+        for (trustee, back) in trustees.iter_mut().zip(&mut back) {
             if let Some(request) = trustee.poll_request().expect("in order") {
                 is_done |= request.payload.len() == 256 * PIECE_BYTES;
                 trustee.respond(0, [].as_slice()).expect("short");
             }
             trustee.publish(&mut back.0).expect("alive");
+            transfer(back, usize::MAX);
         }
-        transfer(&mut back, usize::MAX);
         if let Some(answer) = clients[1].poll_result().expect("in order") {
             ahead_max = ahead_max.max(sent - answer.note);
             answers += 1;

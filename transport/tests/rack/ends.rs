@@ -101,6 +101,20 @@ fn fates() {
     assert!(unanswered.eq(sent.into_iter().chain(not_sent)));
 }
 
+/// Of a channel that is dead nothing more is expected, though pieces wait for it.
+#[test]
+fn pieces_for_a_dead_channel() {
+    let mut link = link();
+    issue(&mut link.client, 300_000, ());
+    assert!(link.client.has_unpublished());
+    link.to_trustee.kill();
+    for _ in 0..2 {
+        let refused = link.client.publish(&mut link.to_trustee);
+        assert_eq!(refused, Err(LinkError::Dead));
+        assert!(!link.client.has_arrived());
+    }
+}
+
 /// Sizes about what fits into a slot.
 #[test]
 fn sizes_about_a_slot() {

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::rack::channel::{Channel, Refusal};
+use crate::rack::channel::Channel;
 use crate::rack::error::{LinkError, WireError};
 use crate::rack::layout::{PIECE_BYTES, Place, RingKind};
 use crate::rack::port::Port;
@@ -100,11 +100,11 @@ impl Outgoing {
             let seal = (self.sent + 1) << 32 | piece.len() as u64;
             match channel.push(self.place(self.sent, count), piece, seal) {
                 Ok(()) => {}
-                Err(Refusal::Busy) => {
+                Err(refusal) => {
                     self.is_refused = true;
+                    LinkError::of(refusal)?;
                     break;
                 }
-                Err(Refusal::Dead) => return Err(LinkError::Dead),
             }
             self.sent += 1;
             self.queued_bytes -= piece.len();
@@ -115,6 +115,11 @@ impl Outgoing {
             }
         }
         Ok(self.sent > before)
+    }
+
+    /// The channel took nothing else either.
+    pub(super) fn handle_refusal(&mut self) {
+        self.is_refused = true;
     }
 
     /// Whether there are pieces that a turn could send: credit is left, and the channel has not

@@ -180,7 +180,10 @@ impl<N> ClientLink<N> {
             match channel.push(place, used, seal) {
                 Ok(()) => self.batch_went_out(),
                 Err(Refusal::Busy) => break,
-                Err(Refusal::Dead) => return Err(LinkError::Dead),
+                Err(Refusal::Dead) => {
+                    self.outgoing.handle_refusal();
+                    return Err(LinkError::Dead);
+                }
             }
         }
         if let Err(error) = self.outgoing.publish(&self.port, channel) {

@@ -156,7 +156,10 @@ impl TrusteeLink {
                     went = true;
                 }
                 Err(Refusal::Busy) => {}
-                Err(Refusal::Dead) => return Err(LinkError::Dead),
+                Err(Refusal::Dead) => {
+                    self.outgoing.handle_refusal();
+                    return Err(LinkError::Dead);
+                }
             }
         }
         match self.outgoing.publish(&self.port, channel) {
