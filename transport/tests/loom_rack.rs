@@ -3,8 +3,8 @@
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test -p gossamer-transport --release --test loom_rack`
 //!
-//! Rings have two slots here, and pieces and payloads in slots at most 16 bytes, so that few records
-//! go round them. All words are
+//! Rings have two slots here, and pieces and payloads in slots at most 16 bytes, so that few
+//! records go round them. All words are
 //! atomics, so loom lets a reader see any of the values that it could: a record that were read
 //! before its seal is another number, and fails the model.
 #![cfg(loom)]

@@ -104,6 +104,14 @@ pub enum LinkError {
 }
 
 impl LinkError {
+    /// What the peer wrote, if that is it.
+    pub(crate) fn wire(self) -> Option<WireError> {
+        match self {
+            Self::Wire(error) => Some(error),
+            Self::Dead => None,
+        }
+    }
+
     /// What a refusal means to a link: `Busy` is for a later turn.
     pub(crate) fn of(refusal: Refusal) -> Result<(), Self> {
         match refusal {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Ports:  [header][parking of each worker][port of writer 0 for worker 0][.. for worker 1] ..
-//! Port:   [request slots][result slots][request credit][result credit][request pieces][result pieces]
+//! Port:   [request slots][result slots][credit: requests, results][request pieces][result pieces]
 //! ```
 //!
 //! Cost: a port of four slots and two pieces takes 265 KiB of address space, of which 8 KiB become

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::world::{Outcome, Plan, World};
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     /// Damage on the way is found, each time: by the checksums, or by the count of frames.
     #[test]
@@ -72,3 +72,11 @@ fn all_of(outcome: &Outcome) -> u64 {
 
 const LINKS: u64 = 6 * 4;
 const REQUESTS: u64 = 100;
+
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        cases: 60,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}

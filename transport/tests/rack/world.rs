@@ -70,6 +70,8 @@ struct Pair {
     answered: u64,
     served: u64,
     is_broken: bool,
+    /// Whether all that could be pushed was, since anything was done.
+    is_pushed: bool,
 }
 
 impl World {
@@ -113,6 +115,7 @@ impl World {
                     answered: 0,
                     served: 0,
                     is_broken: false,
+                    is_pushed: false,
                 });
             }
         }
@@ -239,6 +242,10 @@ impl Pair {
         channel: &mut Channel,
         answered: &mut u64,
     ) -> Result<bool, LinkError> {
+        if plan.faults.busy == 0 && self.may_sleep(plan) {
+            return Ok(false);
+        }
+        self.is_pushed = false;
         let mut happened = self.issue(plan, random);
         let strict = plan.faults.forge == 0;
         for _ in 0..random.below(40) {
@@ -283,11 +290,17 @@ impl Pair {
         }
         if random.happens(700) {
             happened |= client.publish(channel)? > 0;
-        }
-        if random.happens(700) {
             happened |= self.trustee.publish(channel)?;
+            self.is_pushed = true;
         }
         Ok(happened)
+    }
+
+    /// Whether a worker would sleep that asks its links: whoever is wrong about that never goes on.
+    fn may_sleep(&self, plan: &Plan) -> bool {
+        let client = self.client.as_ref().expect("taken at the end only");
+        let waits = self.is_pushed && self.issued == plan.requests && !self.trustee.is_due();
+        waits && !client.has_arrived() && !self.trustee.has_arrived()
     }
 
     fn issue(&mut self, plan: &Plan, random: &mut Random) -> bool {
@@ -321,7 +334,7 @@ impl Pair {
 
 /// Calls, of which a batch has more than it can list.
 fn call(number: u64) -> u64 {
-    0xca11_0000_0000_0000 | (number / 3) % 5
+    0xca11_0000_0000_0000 + number / 3 % 5
 }
 
 fn payload(number: u64, bytes: usize) -> Vec<u8> {

@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::rack::channel::{Channel, Refusal};
+use crate::rack::channel::Channel;
 use crate::rack::error::{LinkError, WireError};
 use crate::rack::layout::{PIECE_BYTES, Place, RingKind};
 use crate::rack::port::Port;
@@ -44,6 +44,8 @@ pub(super) struct Outgoing {
     /// Pieces sent, and how many of them the reader had taken when we last looked.
     sent: u64,
     taken: u64,
+    /// Whether the channel refused the last piece for now.
+    is_refused: bool,
 }
 
 impl Outgoing {
@@ -56,6 +58,7 @@ impl Outgoing {
             queued_bytes: 0,
             sent: 0,
             taken: 0,
+            is_refused: false,
         }
     }
 
@@ -87,6 +90,7 @@ impl Outgoing {
         let count = u64::from(port.layout().geometry.pieces);
         self.taken = self.taken_now(port)?;
         let before = self.sent;
+        self.is_refused = false;
         while let Some(chunk) = self.chunks.front() {
             if self.sent == self.taken + count || self.sent == before + PIECES_A_TURN {
                 break;
@@ -96,8 +100,11 @@ impl Outgoing {
             let seal = (self.sent + 1) << 32 | piece.len() as u64;
             match channel.push(self.place(self.sent, count), piece, seal) {
                 Ok(()) => {}
-                Err(Refusal::Busy) => break,
-                Err(Refusal::Dead) => return Err(LinkError::Dead),
+                Err(refusal) => {
+                    self.is_refused = true;
+                    LinkError::of(refusal)?;
+                    break;
+                }
             }
             self.sent += 1;
             self.queued_bytes -= piece.len();
@@ -110,9 +117,17 @@ impl Outgoing {
         Ok(self.sent > before)
     }
 
-    /// Whether credit has come that something waits for.
+    /// The channel took nothing else either.
+    pub(super) fn handle_refusal(&mut self) {
+        self.is_refused = true;
+    }
+
+    /// Whether there are pieces that a turn could send: credit is left, and the channel has not
+    /// refused the last one, or credit has come.
     pub(super) fn has_credit(&self, port: &Port) -> bool {
-        !self.chunks.is_empty() && port.seal(self.stream.credit, 0) != self.taken
+        let count = u64::from(port.layout().geometry.pieces);
+        let is_left = self.sent < self.taken + count && !self.is_refused;
+        !self.chunks.is_empty() && (is_left || port.seal(self.stream.credit, 0) != self.taken)
     }
 
     fn place(&self, piece: u64, count: u64) -> Place {
@@ -192,8 +207,11 @@ impl Incoming {
         std::mem::replace(&mut self.bytes, rest)
     }
 
-    /// Whether a piece has come.
-    pub(super) fn has_piece(&self, port: &Port) -> bool {
+    /// Whether so many bytes are here, or a piece of them has come.
+    pub(super) fn has_arrived(&self, port: &Port, bytes: u64) -> bool {
+        if self.bytes.len() as u64 >= bytes {
+            return true;
+        }
         let (ring, index, sequence) = self.next(port);
         !matches!(port.sealed(ring, index, sequence), Ok(None))
     }

@@ -180,10 +180,16 @@ impl<N> ClientLink<N> {
             match channel.push(place, used, seal) {
                 Ok(()) => self.batch_went_out(),
                 Err(Refusal::Busy) => break,
-                Err(Refusal::Dead) => return Err(LinkError::Dead),
+                Err(Refusal::Dead) => {
+                    self.outgoing.handle_refusal();
+                    return Err(LinkError::Dead);
+                }
             }
         }
-        self.outgoing.publish(&self.port, channel)?;
+        if let Err(error) = self.outgoing.publish(&self.port, channel) {
+            self.failed = self.failed.or(error.wire());
+            return Err(error);
+        }
         self.incoming.publish(channel)?;
         Ok(self.next.wrapping_sub(before))
     }
@@ -227,13 +233,16 @@ impl<N> ClientLink<N> {
         }
         if self.results.left() > 0 {
             return match self.results.awaited() {
-                Ok(0) | Err(_) => true,
-                Ok(_) => self.incoming.has_piece(&self.port),
+                Ok(bytes) => self.incoming.has_arrived(&self.port, bytes),
+                Err(_) => true,
             };
+        }
+        if self.in_flight() == 0 {
+            return false;
         }
         let index = self.index_of(self.oldest);
         let sealed = self.port.sealed(RingKind::Results, index, self.oldest);
-        self.in_flight() > 0 && !matches!(sealed, Ok(None))
+        !matches!(sealed, Ok(None))
     }
 
     /// Whether anything waits to be pushed.

@@ -156,10 +156,19 @@ impl TrusteeLink {
                     went = true;
                 }
                 Err(Refusal::Busy) => {}
-                Err(Refusal::Dead) => return Err(LinkError::Dead),
+                Err(Refusal::Dead) => {
+                    self.outgoing.handle_refusal();
+                    return Err(LinkError::Dead);
+                }
             }
         }
-        went |= self.outgoing.publish(&self.port, channel)?;
+        match self.outgoing.publish(&self.port, channel) {
+            Ok(pieces) => went |= pieces,
+            Err(error) => {
+                self.failed = self.failed.or(error.wire());
+                return Err(error);
+            }
+        }
         went |= self.incoming.publish(channel)?;
         Ok(went)
     }
@@ -176,8 +185,8 @@ impl TrusteeLink {
         }
         if self.requests.left() > 0 {
             return match self.requests.awaited() {
-                Ok(0) | Err(_) => true,
-                Ok(_) => self.incoming.has_piece(&self.port),
+                Ok(bytes) => self.incoming.has_arrived(&self.port, bytes),
+                Err(_) => true,
             };
         }
         let index = self.index_of(self.next);

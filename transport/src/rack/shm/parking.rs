@@ -1,8 +1,8 @@
 //! [`Parking`]: how a worker goes to sleep without missing what other processes write for it.
 //!
 //! ```text
-//!            announce                         the sleeper:   announce, look again, then block or cancel
-//!        ┌────────────────►┐                  a publisher:   store the seal, fence, notify
+//!            announce                  the sleeper:  announce, look again, block or cancel
+//!        ┌────────────────►┐           a publisher:  store the seal, fence, notify
 //!      AWAKE            SLEEPING
 //!        └◄────────────────┘
 //!          cancel (sleeper), notify (publisher, which rings the bell)

@@ -103,7 +103,7 @@ impl Wire {
     }
 }
 
-/// Frames on their way in one channel.
-const FRAMES_MAX: usize = 64;
+/// Frames on their way in one channel: more than the rings of a few links have places.
+const FRAMES_MAX: usize = 4096;
 /// Frames that may be replayed.
 const PAST_MAX: usize = 16;

@@ -28,7 +28,6 @@ impl Decoder {
     ///
     /// # Panics
     /// If the memory is for several.
-    #[expect(clippy::needless_pass_by_value, reason = "nobody else decodes into it")]
     pub fn new(ports: Ports) -> Self {
         let layout = ports.layout();
         assert_eq!(layout.writers, 1, "a connection has one writer");

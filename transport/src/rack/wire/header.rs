@@ -68,6 +68,44 @@ pub(crate) const fn words_of(bytes: usize) -> usize {
     bytes.div_ceil(8)
 }
 
+/// Copies a payload, and pads it with zeros to whole words.
+///
+/// Most are of one word or less, and are stored as one: a call of `memcpy` takes as long as all
+/// else that is done for such a record, and the copy into the slot would then have to wait for its
+/// narrower stores.
+#[inline(always)]
+pub(crate) fn put_payload(target: &mut [u8], payload: &[u8]) {
+    if payload.len() <= 8 {
+        if let Some(target) = target.first_chunk_mut() {
+            *target = word_of(payload).to_le_bytes();
+        }
+        return;
+    }
+    target[payload.len()..].fill(0);
+    target[..payload.len()].copy_from_slice(payload);
+}
+
+/// At most eight bytes as a word, without a loop.
+#[inline(always)]
+fn word_of(bytes: &[u8]) -> u64 {
+    let length = bytes.len();
+    if let Some(word) = bytes.first_chunk() {
+        return u64::from_le_bytes(*word);
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        // They overlap, and agree where they do.
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        return u64::from(first) | u64::from(last) << (8 * (length - 4));
+    }
+    let (Some(&first), Some(&last)) = (bytes.first(), bytes.last()) else {
+        return 0;
+    };
+    let middle = length / 2;
+    u64::from(first)
+        | u64::from(bytes[middle]) << (8 * middle)
+        | u64::from(last) << (8 * (length - 1))
+}
+
 /// The first word of a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestHeader {
@@ -140,3 +178,19 @@ const LENGTH_BITS: u32 = 48;
 const LENGTH_MASK: u64 = (1 << LENGTH_BITS) - 1;
 
 const _: () = assert!(PAYLOAD_BYTES_MAX <= LENGTH_MASK);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn payloads_of_any_length() {
+        for length in 0..40 {
+            let payload: Vec<_> = (1..=length as u8).collect();
+            let mut target = vec![0xff; 8 * words_of(length)];
+            put_payload(&mut target, &payload);
+            assert_eq!(target[..length], payload);
+            assert!(target[length..].iter().all(|&byte| byte == 0), "padded");
+        }
+    }
+}

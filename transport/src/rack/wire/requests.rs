@@ -6,7 +6,7 @@ use crate::rack::layout::RingKind;
 use crate::rack::port::Port;
 use crate::rack::wire::Content;
 use crate::rack::wire::header::{
-    Property, RECORD_HEADER_WORDS_MAX, Request, RequestHeader, bulk, words_of,
+    Property, RECORD_HEADER_WORDS_MAX, Request, RequestHeader, bulk, put_payload, words_of,
 };
 use crate::rack::wire::reader::{Cursor, SlotImage};
 use crate::slot::{BODY_WORDS, CALLS, SLOT_BYTES, Seal};
@@ -89,8 +89,9 @@ impl RequestImage {
         if call == UNLISTED {
             self.push_word(request.call);
         }
-        self.offset -= words_of(payload.len());
-        self.bytes.0[8 * self.offset..][..payload.len()].copy_from_slice(payload);
+        let words = words_of(payload.len());
+        self.offset -= words;
+        put_payload(&mut self.bytes.0[8 * self.offset..][..8 * words], payload);
         self.count += 1;
     }
 

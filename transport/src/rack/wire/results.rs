@@ -4,7 +4,7 @@ use crate::rack::error::WireError;
 use crate::rack::layout::RingKind;
 use crate::rack::port::Port;
 use crate::rack::wire::Content;
-use crate::rack::wire::header::{ResultHeader, bulk, words_of};
+use crate::rack::wire::header::{ResultHeader, bulk, put_payload, words_of};
 use crate::rack::wire::reader::{Cursor, SlotImage};
 use crate::rack::wire::requests::to_slot;
 use crate::slot::{BODY_WORDS, SLOT_BYTES, Seal, WORDS_UNSEALED};
@@ -93,7 +93,7 @@ impl ResultImage {
         self.bytes.0[8 * self.offset..][..8].copy_from_slice(&header.to_word().to_le_bytes());
         if is_inline {
             self.offset -= words;
-            self.bytes.0[8 * self.offset..][..payload.len()].copy_from_slice(payload);
+            put_payload(&mut self.bytes.0[8 * self.offset..][..8 * words], payload);
         }
         is_inline
     }
