@@ -58,7 +58,7 @@ pub enum JoinError {
     /// It cannot be listened on the address, which may be that of another host.
     #[error(
         "{variable}={address}: it cannot be listened on: {source}; {}",
-        advice(*variable)
+        advice(variable)
     )]
     Listen {
         /// The variable that names it.
