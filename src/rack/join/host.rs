@@ -40,7 +40,7 @@ fn host_id() -> io::Result<HostId> {
     Ok(HostId(*bytes.expect("a hash is longer")))
 }
 
-pub(super) fn nonce() -> Result<Nonce, JoinError> {
+pub(crate) fn nonce() -> Result<Nonce, JoinError> {
     let mut nonce = Nonce::default();
     fill(&mut nonce)?;
     Ok(nonce)

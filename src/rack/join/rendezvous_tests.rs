@@ -218,6 +218,15 @@ fn address_in_use() {
     assert_eq!(text(&zero.join(1)), says);
 }
 
+/// The port may be shared, but not with another node 0.
+#[test]
+fn node_0_listens_already() {
+    let reserved = Reserved::new();
+    let _listens = reserved.listener();
+    let said = text(&reserved.identity(0, 2).join(1));
+    assert!(said.contains("something listens there already"), "{said}");
+}
+
 /// Of a network that is kept for documents.
 #[test]
 fn address_of_another_host() {
