@@ -64,11 +64,11 @@ fn all_join() {
 fn nodes_that_are_not_started() {
     let port = Port::reserved();
     let mut zero = node(&port, 0, 4);
-    zero.env("GOSSAMER_START_LIMIT", "0.5");
+    zero.env("GOSSAMER_START_LIMIT", "4");
     let outcomes = finish(vec![zero, node(&port, 2, 4)]);
     all_failed(
         &outcomes,
-        "the rack does not start: 2 nodes have joined within 0.5 s, and nodes 1 and 3 are missing: \
+        "the rack does not start: 2 nodes have joined within 4 s, and nodes 1 and 3 are missing: \
          start them, or raise GOSSAMER_START_LIMIT",
     );
 }
@@ -125,7 +125,7 @@ fn rendezvous_that_nobody_reaches() {
 fn wrong_key() {
     let port = Port::reserved();
     let mut zero = node(&port, 0, 2);
-    zero.env("GOSSAMER_START_LIMIT", "0.5");
+    zero.env("GOSSAMER_START_LIMIT", "4");
     let mut one = node(&port, 1, 2);
     one.env("GOSSAMER_KEY", "0".repeat(64));
     let outcomes = finish(vec![zero, one]);

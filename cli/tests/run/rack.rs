@@ -36,6 +36,7 @@ fn run(options: &[&str], what: &str, limit: &str) -> (Option<i32>, String) {
         .arg(this)
         .args(["rack::body_of_a_node", "--exact", "--nocapture"])
         .env("BODY_OF_A_NODE", what)
+        .env("GOSSAMER_GRACE", "600")
         .env("GOSSAMER_START_LIMIT", limit);
     let output = finish(command);
     let text = [output.stdout, output.stderr].concat();
@@ -68,8 +69,8 @@ fn settings_of_the_launcher_come_to_the_nodes() {
 
 #[test]
 fn node_that_ends_before_it_joins() {
-    let (status, text) = run(&["-n", "4"], "ends early", "0.5");
+    let (status, text) = run(&["-n", "4"], "ends early", "4");
     assert_eq!(status, Some(9), "{text}");
-    let says = "3 nodes have joined within 0.5 s, and node 2 is missing: start it";
+    let says = "3 nodes have joined within 4 s, and node 2 is missing: start it";
     assert!(text.contains(says), "{text}");
 }

@@ -10,6 +10,12 @@ pub(crate) struct Writer(Vec<u8>);
 pub(crate) struct Reader<'a>(&'a [u8]);
 
 /// Why a message of a peer, which knows the key, cannot be read.
+///
+/// ```
+/// use gossamer::rack::join::MessageError;
+///
+/// assert_eq!(MessageError::TooShort.to_string(), "a message ends too early");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MessageError {

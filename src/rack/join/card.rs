@@ -18,6 +18,16 @@ pub(crate) struct Card {
 /// The hash of an executable: two nodes of one rack have the same.
 ///
 /// Addresses of code travel relative to an anchor, so another build would run other code.
+///
+/// ```
+/// use gossamer::rack::join::JoinError;
+///
+/// fn explain(error: &JoinError) {
+///     if let JoinError::Build { ours, theirs } = error {
+///         eprintln!("{ours} here, {theirs} there: copy the executable to all hosts");
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct BuildHash(pub(crate) [u8; 32]);
 

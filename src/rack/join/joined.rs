@@ -166,3 +166,18 @@ impl fmt::Debug for Joined {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rack_of_one_has_no_connections() {
+        let joined = Identity::read(|_| Err(std::env::VarError::NotPresent))
+            .expect("a plain start")
+            .join(3)
+            .expect("a rack of one");
+        assert_eq!(joined.membership().members[0].workers(), 3);
+        assert!(joined.into_parts().2.is_none());
+    }
+}

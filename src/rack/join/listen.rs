@@ -1,7 +1,8 @@
 //! Where a node listens.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -70,7 +71,11 @@ fn listen(address: SocketAddr, is_reserved: bool) -> io::Result<TcpListener> {
     // A rack that starts where one has just ended must not wait for its last connections.
     socket.set_reuse_address(true)?;
     if is_reserved {
-        // Only then: it would let a second node 0 of the same user listen beside a first.
+        // Only then: it lets a second node 0 of the same user listen beside a first, such as a
+        // program that node 0 starts and that inherits its environment. So it is looked for.
+        if TcpStream::connect_timeout(&address, LOOK_TIME).is_ok() {
+            return Err(io::ErrorKind::AddrInUse.into());
+        }
         socket.set_reuse_port(true)?;
     }
     socket.bind(&address.into())?;
@@ -81,3 +86,6 @@ fn listen(address: SocketAddr, is_reserved: bool) -> io::Result<TcpListener> {
 
 /// All other nodes may come at once, and the first of each of their channels.
 const BACKLOG: i32 = 4096;
+
+/// On this host an answer comes at once.
+const LOOK_TIME: Duration = Duration::from_millis(200);
