@@ -44,7 +44,7 @@ pub(crate) mod node;
 mod on_worker;
 mod outbound;
 mod peer;
-mod peers;
+pub(crate) mod peers;
 mod references;
 #[cfg_attr(
     not(test),

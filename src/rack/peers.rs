@@ -86,6 +86,16 @@ impl Peers {
         &self.door
     }
 
+    /// Whether the nodes that share memory have more workers than there are cores, if any do.
+    pub(crate) fn is_crowded(&self) -> Option<bool> {
+        self.memory()?;
+        let sharing = self.peers.iter().filter(|peer| peer.shm().is_some());
+        let workers: u32 = sharing.map(|peer| peer.workers).sum();
+        let own = self.get(self.me.number).workers;
+        let cores = gossamer_executor::allowed_cores().map_or(1, |cores| cores.len());
+        Some(workers.max(own) as usize > cores)
+    }
+
     /// What others of this host write for this node.
     pub(crate) fn memory(&self) -> Option<&Memory> {
         self.memory.as_ref()
