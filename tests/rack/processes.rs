@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
 
 use gossamer::rack::{self, CallError, Identity, Trust};
 use gossamer::{Builder, Runtime};
@@ -47,6 +48,21 @@ fn by_default_all_end_with_one_that_is_killed() {
     }
 }
 
+#[test]
+fn a_process_that_falls_silent_is_lost_within_the_limit() {
+    let outputs = run(3, "silent", "survive");
+    // The one that was stopped ends when it hears that the others have given it up.
+    for (status, text) in [&outputs[0], &outputs[2]] {
+        assert!(status.success(), "{text}");
+    }
+    assert!(
+        outputs[0].1.contains("nothing was heard"),
+        "{}",
+        outputs[0].1
+    );
+    assert_eq!(outputs[1].0.code(), Some(69), "{}", outputs[1].1);
+}
+
 /// No test of its own: a node of those above.
 #[test]
 #[ignore = "started by the tests here"]
@@ -60,6 +76,7 @@ fn node() {
     let runtime = Builder::new()
         .workers(2)
         .rack(identity)
+        .silence_max(SILENCE_MAX)
         .build()
         .expect("all come");
     if number != 0 {
@@ -69,6 +86,7 @@ fn node() {
     match scene.split_once(' ').unwrap_or((&scene, "0")) {
         ("exchange", _) => exchange(&runtime),
         ("killed", _) => killed(&runtime),
+        ("silent", _) => silent(&runtime),
         ("churn", seed) => churn_all(&runtime, seed.parse().expect("a seed")),
         other => panic!("no such scene: {other:?}"),
     }
@@ -118,6 +136,25 @@ fn killed(runtime: &Runtime) {
     });
 }
 
+/// Stops a node for longer than it may be silent, and lets it go on then.
+fn silent(runtime: &Runtime) {
+    runtime.block_on(async {
+        let lost = rack::entrust_on(on(1), |_: ()| 0_u64, ()).await;
+        let pid = lost.apply(|_| std::process::id()).await;
+        let pid = rustix::process::Pid::from_raw(pid as i32).expect("a process");
+        let signal = |signal| rustix::process::kill_process(pid, signal).expect("it is ours");
+        signal(rustix::process::Signal::STOP);
+        // It may serve some before it stops.
+        let error = loop {
+            if let Err(error) = lost.try_apply_with(|n, ()| *n += 1, ()).await {
+                break error;
+            }
+        };
+        signal(rustix::process::Signal::CONT);
+        assert!(matches!(error, CallError::Unknown { node: 1 }), "{error:?}");
+    });
+}
+
 /// Runs a scene by so many processes, and returns how each has ended and what it has said.
 fn run(nodes: usize, scene: &str, on_node_loss: &str) -> Vec<(ExitStatus, String)> {
     let children = start(nodes, scene, on_node_loss);
@@ -163,3 +200,6 @@ pub(super) fn end_of(child: Child) -> (ExitStatus, String) {
     let text = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     (status, text.concat())
 }
+
+/// More than a busy machine keeps a process waiting.
+const SILENCE_MAX: Duration = Duration::from_secs(2);
