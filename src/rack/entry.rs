@@ -13,7 +13,7 @@
 //! | read a mark at a place of the image | `Entry::of_word` | the place is aligned and all of it lies in sealed memory, which nobody writes and nobody unmaps while the program runs |
 //! | read what would be its functions, as numbers | the same | as above |
 //! | take the place for an `Entry` | the same | the mark is there, which of the sealed constants only entries hold; both functions begin in the code of the executable |
-//! | make a value of `F` | `conjure`, in an entry's function | `F` has no bytes and is `Copy`; a node that had such a value has sent the call, which stands for that value |
+//! | make a value of `F` | `conjure`, in an entry's function | `F` has no bytes and is `Copy`; a node that had such a value has sent the call, which stands for that value. **Not checked**, as nothing stable tells it: that `F` captures no value without bytes, which would be made here as well |
 //! | read `MASKED` | `is_mark` | always: it is a constant |
 
 use std::any::{TypeId, type_name};
