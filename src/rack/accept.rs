@@ -15,6 +15,7 @@ use gossamer_executor::time::{sleep, timeout};
 use gossamer_transport::rack::tcp::Decoder;
 
 use crate::net::{TcpListener, TcpStream};
+use crate::rack::bells::BELL_BYTES;
 use crate::rack::connect::QUESTION;
 use crate::rack::join::{Cause, Channel, nonce};
 use crate::rack::peers::Peers;
@@ -158,7 +159,7 @@ async fn attend(
         return Some(Cause::Closed);
     }
     let ring = async {
-        let mut bell = [0; 2];
+        let mut bell = [0; BELL_BYTES];
         loop {
             if stream.read_exact(&mut bell).await.is_err() {
                 return Cause::Closed;

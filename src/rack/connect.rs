@@ -12,6 +12,7 @@ use futures::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use gossamer_executor::time::timeout;
 
 use crate::net::TcpStream;
+use crate::rack::bells::{BELL_BYTES, Bells};
 use crate::rack::join::{Cause, ChannelError, nonce};
 use crate::rack::route::Fabric;
 use crate::rack::side::RackSide;
@@ -106,7 +107,7 @@ async fn open_fabric(shared: &Shared, worker: u32, node: u32, mut stream: &TcpSt
     Worker::with(|worker| {
         if let Some(side) = worker.and_then(Worker::rack) {
             let mut route = side.route(node).borrow_mut();
-            route.fabric = Fabric::Shm(channel, Vec::new());
+            route.fabric = Fabric::Shm(channel, Bells::default());
             route.is_dirty = true;
             side.set_dirty();
         }
@@ -165,7 +166,7 @@ impl RackSide {
 }
 
 /// What asks for the number of the memory; of the length of a bell.
-pub(super) const QUESTION: [u8; 2] = [b'?'; 2];
+pub(super) const QUESTION: [u8; BELL_BYTES] = [b'?'; BELL_BYTES];
 /// How long it may take to reach a node and to be let in.
 const OPEN_TIME: Duration = Duration::from_secs(10);
 /// More than what either side says in one turn.

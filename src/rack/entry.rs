@@ -11,12 +11,15 @@
 //! | what | who may do it | in which state |
 //! |---|---|---|
 //! | read a mark at a place of the image | `Entry::of_word` | the place is aligned and all of it lies in sealed memory, which nobody writes and nobody unmaps while the program runs |
-//! | take the place for an `Entry` | the same | the mark is there: of the sealed constants only entries hold it |
-//! | make a value of `F` | `conjure`, in an entry's function | `F` has no bytes and is `Copy`; a node that had such a value has sent the call, which stands for that value |
+//! | read what would be its functions, as numbers | the same | as above |
+//! | take the place for an `Entry` | the same | the mark is there, which of the sealed constants only entries hold; both functions begin in the code of the executable |
+//! | make a value of `F` | `conjure`, in an entry's function | `F` has no bytes and is `Copy`; a node that had such a value has sent the call, which stands for that value. **Not checked**, as nothing stable tells it: that `F` captures no value without bytes, which would be made here as well |
+//! | read `MASKED` | `is_mark` | always: it is a constant |
 
 use std::any::{TypeId, type_name};
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
+use std::mem::offset_of;
 use std::ptr;
 
 use crate::rack::image::Image;
@@ -63,7 +66,12 @@ impl Entry {
     /// As it travels; `None` if it is no constant of the executable.
     pub(crate) fn to_word(&'static self) -> Option<CallWord> {
         let address = ptr::from_ref(self).expose_provenance();
-        let offset = Image::of_this_process()?.offset_of(address, size_of::<Self>())?;
+        let image = Image::of_this_process()?;
+        let offset = image.offset_of(address, size_of::<Self>())?;
+        // Who reads it looks at the same.
+        if !(image.is_code(self.run as usize) && image.is_code(self.name as usize)) {
+            return None;
+        }
         Some(CallWord(
             u64::from(offset) | u64::from(word_of_id(self.types)) << 32,
         ))
@@ -72,17 +80,26 @@ impl Entry {
     /// What a word from elsewhere names, if it is an entry.
     pub(crate) fn of_word(CallWord(word): CallWord) -> Option<&'static Self> {
         let (offset, types) = (word as u32, (word >> 32) as u32);
-        let address = Image::of_this_process()?.address_of(offset, size_of::<Self>())?;
+        let image = Image::of_this_process()?;
+        let address = image.address_of(offset, size_of::<Self>())?;
         if !address.is_multiple_of(align_of::<Self>()) {
             return None;
         }
         let place = ptr::with_exposed_provenance::<Self>(address);
         // SAFETY: row 1 of the table: just checked; any bytes are a mark.
         let mark = unsafe { place.cast::<[u64; 2]>().read() };
-        if mark != MARK {
+        if !is_mark(mark) {
             return None;
         }
-        // SAFETY: row 2 of the table.
+        for function in [offset_of!(Self, run), offset_of!(Self, name)] {
+            let function = ptr::with_exposed_provenance::<usize>(address + function);
+            // SAFETY: row 2 of the table: within the place; any bytes are a number.
+            let function = unsafe { function.read() };
+            if !image.is_code(function) {
+                return None;
+            }
+        }
+        // SAFETY: row 3 of the table: just checked.
         let entry = unsafe { &*place };
         (word_of_id(entry.types) == types).then_some(entry)
     }
@@ -96,6 +113,14 @@ impl Entry {
     pub(crate) fn name(&self) -> &'static str {
         (self.name)()
     }
+}
+
+/// Whether these words are the mark. Comparing with [`MARK`] itself would put a copy of it among
+/// the sealed constants, where a word from elsewhere can lead.
+fn is_mark(words: [u64; 2]) -> bool {
+    // SAFETY: row 5 of the table. Volatile, so that the compiler knows no value to fold back.
+    let masked = unsafe { ptr::read_volatile(&raw const MASKED) };
+    words[0] ^ ODD == masked[0] && words[1] ^ ODD == masked[1]
 }
 
 /// Says at compile time, with a text, that `F` has captured something.
@@ -117,7 +142,7 @@ impl<F: Copy + Send + 'static> CapturesNothing<F> {
 /// A node that had a value of `F` has sent the call.
 pub(crate) unsafe fn conjure<F: Copy + Send + 'static>() -> F {
     let () = CapturesNothing::<F>::CHECKED;
-    // SAFETY: row 3 of the table: it has no bytes, and the caller's word is that one exists.
+    // SAFETY: row 4 of the table: it has no bytes, and the caller's word is that one exists.
     unsafe { ptr::NonNull::<F>::dangling().as_ptr().read() }
 }
 
@@ -155,8 +180,10 @@ impl Hasher for Fold {
 
 /// A number without bits in common with its neighbours', from the golden ratio.
 const ODD: u64 = 0x9E37_79B9_7F4A_7C15;
-/// Random, and nowhere else in the executable's sealed constants.
+/// Random, and nowhere else in the executable's sealed constants: so it is named in entries alone.
 const MARK: [u64; 2] = [0x7C1B_5E0D_A94F_3826, 0xE1D4_0F97_62B8_C35A];
+/// The mark as it may be compared with.
+static MASKED: [u64; 2] = [MARK[0] ^ ODD, MARK[1] ^ ODD];
 const _: () = assert!(align_of::<Entry>() >= align_of::<u64>());
 
 #[cfg(test)]
@@ -198,17 +225,44 @@ mod tests {
         }
     }
 
+    /// A mark among the sealed constants that is no entry's.
+    static STRAY: [u64; size_of::<Entry>() / 8] = {
+        let mut words = [0; size_of::<Entry>() / 8];
+        words[0] = MARK[0];
+        words[1] = MARK[1];
+        words
+    };
+
+    /// A word from elsewhere may lead to any mark of the sealed constants, with the types that
+    /// the bytes behind it happen to say: at each is an entry, or it is refused.
     #[test]
     fn no_word_leads_astray() {
-        // Every place of the image is looked at with the right types: one is the entry.
         let entry = entry::<Nothing, i64>();
-        let CallWord(word) = entry.to_word().expect("in the executable");
-        let offset = word as u32 as u64;
-        let found = (offset.saturating_sub(1 << 16)..offset + (1 << 16))
-            .filter_map(|near| Entry::of_word(CallWord(near | word & !0xFFFF_FFFF)))
-            .filter(|found| found.types == entry.types)
-            .count();
-        assert!(found >= 1);
+        let stray = (&raw const STRAY).expose_provenance();
+        let (mut found, mut refused) = (Vec::new(), Vec::new());
+        let image = Image::of_this_process().expect("Linux tells");
+        for part in image.sealed() {
+            let words = ptr::with_exposed_provenance::<u64>(part.start.next_multiple_of(8));
+            let count = (part.end - words.addr()) / 8;
+            // SAFETY: row 1 of the table.
+            let words = unsafe { std::slice::from_raw_parts(words, count) };
+            for place in words.windows(size_of::<Entry>() / 8) {
+                if !is_mark([place[0], place[1]]) {
+                    continue;
+                }
+                // SAFETY: row 1 of the table; any bytes are a number.
+                let types = unsafe { place.as_ptr().add(2).cast::<TypeId>().read() };
+                let types = u64::from(word_of_id(types));
+                let address = place.as_ptr().addr();
+                let offset = image.offset_of(address, 8).expect("a sealed constant");
+                match Entry::of_word(CallWord(types << 32 | u64::from(offset))) {
+                    Some(entry) => found.push((ptr::from_ref(entry).addr(), entry.name())),
+                    None => refused.push(address),
+                }
+            }
+        }
+        assert!(found.contains(&(ptr::from_ref(entry).addr(), "i64")));
+        assert_eq!(refused, [stray]);
     }
 
     #[test]

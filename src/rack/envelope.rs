@@ -15,7 +15,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::rack::error::Refusal;
-use crate::rack::refs::{Control, Header};
+use crate::rack::node::Member;
+use crate::rack::refs::{Control, Header, Key};
 use crate::rack::visit::Failure;
 
 /// What kind of request a record is, as its six bits.
@@ -193,15 +194,21 @@ impl Table {
         bytes[start..start + LENGTH_BYTES].copy_from_slice(&length.to_le_bytes());
     }
 
-    /// Takes it from the front of `bytes`.
-    pub(crate) fn take_from(bytes: &mut &[u8]) -> Result<Self, Nonsense> {
+    /// Takes it from the front of `bytes`; all that it names are workers of these nodes.
+    pub(crate) fn take_from(bytes: &mut &[u8], members: &[Member]) -> Result<Self, Nonsense> {
         let nonsense = Nonsense("table of trusts");
         let (length, rest) = bytes.split_first_chunk().ok_or(nonsense)?;
         let length = u32::from_le_bytes(*length) as usize;
         let (table, rest) = rest.split_at_checked(length).ok_or(nonsense)?;
         *bytes = rest;
         let table: Self = read(table).ok_or(nonsense)?;
-        match table.header.handles.len() == table.relatives.len() {
+        let is_whole = table.header.handles.len() == table.relatives.len();
+        let mut homes = table.header.handles.iter().zip(&table.relatives);
+        let exists = |(key, relative): (&Key, &Relative)| {
+            let owner = members.get(key.owner.number as usize);
+            owner.is_some_and(|owner| relative.worker < owner.workers)
+        };
+        match is_whole && homes.all(exists) {
             true => Ok(table),
             false => Err(nonsense),
         }
@@ -253,7 +260,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::rack::refs::{Key, Message, Node, Place};
+    use crate::rack::refs::{Message, Node, Place};
+
+    fn members(workers: u32) -> [Member; 2] {
+        [1, workers].map(|workers| Member {
+            workers,
+            dedicated: 0,
+        })
+    }
 
     fn table(handles: u32) -> Table {
         let key = |index| Key {
@@ -286,15 +300,16 @@ mod tests {
         table(3).append_to(&mut bytes);
         bytes.extend_from_slice(b"rest");
         let mut left = bytes.as_slice();
-        assert_eq!(Table::take_from(&mut left), Ok(table(3)));
+        assert_eq!(Table::take_from(&mut left, &members(3)), Ok(table(3)));
         assert_eq!(left, b"rest");
     }
 
     #[test]
     fn the_largest_table_has_room() {
         let mut bytes = Vec::new();
-        table(crate::rack::handles::HANDLES_MAX as u32).append_to(&mut bytes);
-        assert!(Table::take_from(&mut bytes.as_slice()).is_ok());
+        let most = crate::rack::handles::HANDLES_MAX as u32;
+        table(most).append_to(&mut bytes);
+        assert!(Table::take_from(&mut bytes.as_slice(), &members(most)).is_ok());
     }
 
     #[test]
@@ -303,7 +318,20 @@ mod tests {
         wrong.relatives.pop();
         let mut bytes = Vec::new();
         wrong.append_to(&mut bytes);
-        assert!(Table::take_from(&mut bytes.as_slice()).is_err());
+        assert!(Table::take_from(&mut bytes.as_slice(), &members(3)).is_err());
+    }
+
+    /// A worker that its owner has not, for control or beyond, and an owner that is no node.
+    #[test]
+    fn a_table_of_what_is_nowhere_is_refused() {
+        let mut bytes = Vec::new();
+        table(3).append_to(&mut bytes);
+        for (workers, is_there) in [(3, true), (2, false), (0, false)] {
+            let taken = Table::take_from(&mut bytes.as_slice(), &members(workers));
+            assert_eq!(taken.is_ok(), is_there, "{workers}");
+        }
+        let alone = &members(3)[..1];
+        assert!(Table::take_from(&mut bytes.as_slice(), alone).is_err());
     }
 
     #[test]
@@ -340,7 +368,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_a_table_or_nonsense(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
-            let _ = Table::take_from(&mut bytes.as_slice());
+            let _ = Table::take_from(&mut bytes.as_slice(), &members(1));
             let _ = control_of(&bytes);
             let _ = take_token(&mut bytes.as_slice());
         }

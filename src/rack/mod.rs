@@ -24,6 +24,7 @@
 
 mod accept;
 mod barrier;
+mod bells;
 mod bounded;
 mod calls;
 mod codec;

@@ -256,3 +256,70 @@ impl fmt::Debug for Remote {
 /// Room that is kept for a result whose size says nothing, and for any at the most.
 const RESULT_BYTES_EXPECTED: u16 = 64;
 const RESULT_BYTES_EXPECTED_MAX: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use std::marker::PhantomData;
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::rack::refs::Node;
+    use crate::rack::trust::{Place, Trust};
+    use crate::rack::{Identity, Refusal};
+    use crate::{Builder, Runtime};
+
+    /// A peer has sent a handle of what this node does not have any more.
+    #[test]
+    fn a_call_on_what_is_gone_at_home_is_refused() {
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+        let rendezvous = free.expect("an address").to_string();
+        let start = |node: &str| -> Runtime {
+            let variable = |name: &str| match name {
+                "GOSSAMER_NODE" => Some(node.to_owned()),
+                "GOSSAMER_NODES" => Some("2".to_owned()),
+                "GOSSAMER_RENDEZVOUS" => Some(rendezvous.clone()),
+                "GOSSAMER_ON_NODE_LOSS" => Some("survive".to_owned()),
+                "GOSSAMER_KEY" => Some("5a".repeat(32)),
+                _ => None,
+            };
+            let identity = Identity::from_variables(variable).expect("an identity");
+            let builder = Builder::new().workers(1).rack(identity);
+            builder.build().expect("a node starts")
+        };
+        let (first, second) = std::thread::scope(|scope| {
+            let second = scope.spawn(|| start("1"));
+            (start("0"), second.join().expect("no panic"))
+        });
+        let outcome = first.block_on(async {
+            let shared = Worker::with(|worker| Arc::clone(worker.expect("on one").shared()));
+            let place = PropertyId {
+                index: 7,
+                generation: 7,
+            };
+            let owner = Node {
+                number: 0,
+                incarnation: 7,
+            };
+            let home = Home { node: 0, worker: 0 };
+            let word = crate::rack::entry::word_of::<u64>();
+            let remote = Remote::new(shared, home, Key { owner, place }, word, false);
+            let place = Place::There(Arc::new(remote), PhantomData);
+            let trust: Trust<u64> = Trust { place };
+            trust.try_apply_with(|n, ()| *n, ()).await
+        });
+        let refusal = Refusal::NoProperty;
+        assert!(matches!(
+            outcome,
+            Err(CallError::NotExecuted(NotExecuted::Refused { node: 0, refusal: found }))
+                if found == refusal
+        ));
+        std::thread::scope(|scope| {
+            // Node 0 ends the rack, the other goes when it hears of it.
+            scope.spawn(|| {
+                second.serve();
+                drop(second);
+            });
+            drop(first);
+        });
+    }
+}

@@ -9,6 +9,7 @@ use gossamer_transport::rack::{
     Channel, ClientLink, LinkError, Place, Refusal, TrusteeLink, shm, tcp,
 };
 
+use crate::rack::bells::Bells;
 use crate::rack::entry::CallWord;
 use crate::rack::envelope::{Kind, Relative};
 use crate::rack::outbound::Completion;
@@ -33,8 +34,8 @@ pub(crate) enum Fabric {
     Tcp(tcp::Channel),
     /// Shared memory, whose descriptor has not come yet.
     Opening,
-    /// Shared memory, and the bells that are still to be rung, as bytes.
-    Shm(shm::Channel, Vec<u8>),
+    /// Shared memory, and the bells that are still to be rung.
+    Shm(shm::Channel, Bells),
 }
 
 /// The two links with one worker of the node: its trustee's client here, and the reverse.
@@ -113,8 +114,7 @@ impl Route {
             Fabric::Opening => Ok(()),
             Fabric::Shm(channel, bells) => {
                 publish(&mut self.pairs, channel)?;
-                let sleepers = channel.take_bells();
-                bells.extend(sleepers.flat_map(u16::to_le_bytes));
+                channel.take_bells().for_each(|worker| bells.ring(worker));
                 Ok(())
             }
         }
@@ -125,7 +125,7 @@ impl Route {
         match &self.fabric {
             Fabric::Tcp(channel) => channel.chunk(),
             Fabric::Opening => &[],
-            Fabric::Shm(_, bells) => bells,
+            Fabric::Shm(_, bells) => bells.chunk(),
         }
     }
 
@@ -134,7 +134,7 @@ impl Route {
         match &mut self.fabric {
             Fabric::Tcp(channel) => channel.consume(bytes),
             Fabric::Opening => {}
-            Fabric::Shm(_, bells) => drop(bells.drain(..bytes)),
+            Fabric::Shm(_, bells) => bells.consume(bytes),
         }
     }
 

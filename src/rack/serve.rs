@@ -11,6 +11,7 @@ use crate::rack::envelope::{
     Class, Kind, Nonsense, Relative, Status, Table, control_of, take_token,
 };
 use crate::rack::error::Refusal;
+use crate::rack::node::Member;
 use crate::rack::outbound::Completion;
 use crate::rack::references::{self, trusts};
 use crate::rack::refs::{self, Envelope, Event};
@@ -126,7 +127,7 @@ impl RackSide {
                     arrival.token = take_token(&mut bytes)?;
                 }
                 let table = match arrival.kind.has_table {
-                    true => Some(Table::take_from(&mut bytes)?),
+                    true => Some(Table::take_from(&mut bytes, members(worker))?),
                     false => None,
                 };
                 arrival.bytes = bytes.to_vec();
@@ -270,7 +271,7 @@ impl RackSide {
                 handles: Vec::new(),
             }),
             Status::Value { has_table: true } => {
-                let Table { header, relatives } = Table::take_from(&mut bytes)?;
+                let Table { header, relatives } = Table::take_from(&mut bytes, members(worker))?;
                 let from = peers(worker).get(node).party;
                 let (arrived, actions) =
                     peers(worker)
@@ -358,6 +359,10 @@ impl Arrival {
             bytes: request.payload.into_owned(),
         })
     }
+}
+
+fn members(worker: &Worker) -> &[Member] {
+    worker.shared().rack().members()
 }
 
 fn parcel(

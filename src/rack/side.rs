@@ -14,7 +14,7 @@ use slab::Slab;
 
 use crate::contain::contain;
 use crate::rack::envelope::{Class, Kind, Relative, Table, control_bytes};
-use crate::rack::error::{CallError, NotExecuted};
+use crate::rack::error::{CallError, NotExecuted, Refusal};
 use crate::rack::handles::Handle;
 use crate::rack::join::Cause;
 use crate::rack::outbound::{Answers, Completion, Outbound};
@@ -125,13 +125,8 @@ impl RackSide {
 
     /// Issues a call to another node. Runs no foreign code.
     pub(crate) fn issue(&self, worker: &Worker, outbound: Outbound, completion: Completion) {
-        let Outbound { to, answers, .. } = outbound;
-        if let Err(completion_and_error) = self.try_issue(worker, outbound, completion) {
-            debug_assert!(
-                to.node != worker.shared().rack().id(),
-                "calls at home are plain"
-            );
-            let (completion, error) = completion_and_error;
+        let answers = outbound.answers;
+        if let Err((completion, error)) = self.try_issue(worker, outbound, completion) {
             if answers != Answers::Never {
                 self.unsent.borrow_mut().push((completion, error));
             }
@@ -158,6 +153,12 @@ impl RackSide {
         if worker.client.is_closed() {
             let closed = CallError::NotExecuted(NotExecuted::Closed);
             return Err((completion, closed));
+        }
+        if to.node == worker.shared().rack().id() {
+            // Calls at home are plain: what a peer says is of this node and is not, was let go.
+            let refusal = Refusal::NoProperty;
+            let refused = CallError::NotExecuted(NotExecuted::Refused { node, refusal });
+            return Err((completion, refused));
         }
         let peers = peers(worker);
         if self.route(to.node).borrow().is_dead || !peers.get(to.node).is_live() {

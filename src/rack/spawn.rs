@@ -16,8 +16,9 @@ use crate::rack::remote::{PropertyId, ask};
 
 /// Runs `f(args)` as a task on a worker of the rack, from `0` to [`workers`](crate::rack::workers).
 ///
-/// `f` is an async function, or an async closure that captures nothing. The task is sent at once,
-/// and runs whether or not its handle is kept.
+/// `f` is an async function, or an async closure that captures nothing: a value without bytes is
+/// not noticed, see [`Trust`](crate::rack::Trust). The task is sent at once, and runs whether or
+/// not its handle is kept.
 ///
 /// ```
 /// # #[gossamer::main(workers = 2)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::builder::BuildError;
 use crate::rack::accept::spawn_acceptor;
+use crate::rack::image::Image;
 use crate::rack::join::{
     ControlLink, Identity, IdentityError, Membership, OnNodeLoss, Party, Verdict, Watch,
 };
@@ -64,6 +65,8 @@ impl RackPlan {
         let Some(connections) = connections else {
             return Ok((Node::alone(workers, dedicated), None));
         };
+        // Read now, while files can be opened: what is found holds for the life of the process.
+        let _ = Image::of_this_process();
         let hook = self.hook.unwrap_or_else(|| default_hook(&identity));
         let memory = Memory::of(identity.node, &membership, identity.fabric)?;
         let peers = Peers::new(

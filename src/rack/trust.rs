@@ -21,6 +21,12 @@ use crate::rack::trustee::Trustee;
 /// given beside it: `trust.apply_with(|map, (key, value)| map.insert(key, value), (key, value))`.
 /// Arguments and results have a serde encoding.
 ///
+/// **What is not checked.** A captured value that takes no bytes is not noticed, and the process
+/// that runs the call makes one of its own. So it is no proof there: a `Copy` token that `init()`
+/// hands out to say that *this process* has done something (say, set up a C library) would say it
+/// where nothing of that kind was done. Do not capture such a token; take it in the closure, from
+/// the process that it runs in.
+///
 /// ```
 /// # #[gossamer::main]
 /// # async fn main() {
@@ -69,7 +75,8 @@ impl<T: 'static> Trust<T> {
 
     /// Runs `f` on the property with `args` and returns its result.
     ///
-    /// `f` captures nothing, see the [type](Self). Nothing happens before the first poll. Calls of
+    /// `f` captures nothing, not even a value without bytes: that is not checked, see the
+    /// [type](Self). Nothing happens before the first poll. Calls of
     /// one worker to one trustee run, and complete, in the order in which they were issued.
     ///
     /// ```

@@ -57,32 +57,59 @@ fn sleep_without_a_look() {
     loom::model(|| park(false));
 }
 
+/// Two processes publish for a worker that announces its sleep, and the first of them looks, but
+/// is stopped before it rings: the worker has seen the batch of the other, or its bell rings.
+#[test]
+fn publish_beside_one_that_never_rings() {
+    loom::model(|| {
+        let ports = Ports::private(TWO_WRITERS).expect("memory");
+        let (theirs, bell) = (ports.clone(), Arc::new(AtomicBool::new(false)));
+        let stopped = thread::spawn(move || publish(&theirs, 0, None));
+        let (theirs, rung) = (ports.clone(), Arc::clone(&bell));
+        let other = thread::spawn(move || publish(&theirs, 1, Some(&rung)));
+        let trustee = TrusteeLink::new(0, ports.port(1, 0));
+        let parking = Parking::new(&ports, 0);
+        parking.announce();
+        let has_seen = trustee.has_arrived();
+        stopped.join().expect("no panic");
+        other.join().expect("no panic");
+        // Acquire: pairs with the Release store in `publish`.
+        assert!(
+            has_seen || bell.load(Ordering::Acquire),
+            "sleeps on a batch"
+        );
+    });
+}
+
+/// Publishes a batch as this writer, and rings if it has a bell and is to.
+fn publish(ports: &Ports, writer: u16, bell: Option<&AtomicBool>) {
+    let mut channel = Channel::new(ports, writer);
+    let unread = Ports::private(LAYOUT).expect("memory");
+    let mut client = ClientLink::new(0, unread.port(0, 0));
+    client
+        .issue(Request::default(), Cow::from(&[][..]), ())
+        .expect("short");
+    client.publish(&mut channel).expect("alive");
+    channel.flush().expect("alive");
+    if let (Some(bell), true) = (bell, channel.take_bells().next().is_some()) {
+        // Release: pairs with the Acquire load of who sleeps.
+        bell.store(true, Ordering::Release);
+    }
+}
+
 fn park(looks_again: bool) {
     let ports = Ports::private(LAYOUT).expect("memory");
     let bell = Arc::new(AtomicBool::new(false));
     let publisher = {
         let (ports, bell) = (ports.clone(), Arc::clone(&bell));
-        thread::spawn(move || {
-            let mut channel = Channel::new(&ports, 0);
-            let unread = Ports::private(LAYOUT).expect("memory");
-            let mut client = ClientLink::new(0, unread.port(0, 0));
-            client
-                .issue(Request::default(), Cow::from(&[][..]), ())
-                .expect("short");
-            client.publish(&mut channel).expect("alive");
-            channel.flush().expect("alive");
-            if channel.take_bells().next().is_some() {
-                // Release: pairs with the Acquire load below.
-                bell.store(true, Ordering::Release);
-            }
-        })
+        thread::spawn(move || publish(&ports, 0, Some(&bell)))
     };
     let trustee = TrusteeLink::new(0, ports.port(0, 0));
     let parking = Parking::new(&ports, 0);
     parking.announce();
     let has_seen = looks_again && trustee.has_arrived();
     publisher.join().expect("no panic");
-    // Acquire: pairs with the Release store above.
+    // Acquire: pairs with the Release store in `publish`.
     assert!(
         has_seen || bell.load(Ordering::Acquire),
         "sleeps on a batch"
@@ -162,6 +189,10 @@ const LAYOUT: Layout = Layout {
     writers: 1,
     workers: 1,
     geometry: GEOMETRY,
+};
+const TWO_WRITERS: Layout = Layout {
+    writers: 2,
+    ..LAYOUT
 };
 /// Of a payload that takes three pieces, which are more than a ring has.
 const PIECES: usize = 2 * PIECE_BYTES + 8;

@@ -33,7 +33,7 @@ pub struct Channel {
     ports: Box<[Port]>,
     /// Which workers were written to since the last flush.
     touched: Box<[bool]>,
-    /// Workers that slept when we flushed, and are to be woken.
+    /// Workers that slept when we flushed, and are to be woken; each once.
     bells: Vec<u16>,
     /// Whether any of `touched` is set.
     is_touched: bool,
@@ -74,7 +74,10 @@ impl Channel {
         // SeqCst: the race in parking.rs; pairs with the fence in `Parking::announce`.
         fence(Ordering::SeqCst);
         for (worker, touched) in (0..).zip(&mut self.touched) {
-            if std::mem::take(touched) && Parking::notify(&self.remote, worker) {
+            if std::mem::take(touched)
+                && Parking::is_asleep(&self.remote, worker)
+                && !self.bells.contains(&worker)
+            {
                 self.bells.push(worker);
             }
         }

@@ -2,19 +2,22 @@
 //!
 //! ```text
 //!            announce                  the sleeper:  announce, look again, block or cancel
-//!        ┌────────────────►┐           a publisher:  store the seal, fence, notify
-//!      AWAKE            SLEEPING
+//!        ┌────────────────►┐           a publisher:  store the seal, fence, look,
+//!      AWAKE            SLEEPING                          and ring for who sleeps
 //!        └◄────────────────┘
-//!          cancel (sleeper), notify (publisher, which rings the bell)
+//!              cancel
 //! ```
 //!
 //! The race by name is store buffering: the sleeper stores its state and loads seals; the publisher
 //! stores a seal and loads the state. With a full fence between on both sides, one of the two
 //! sees what the other stored.
 //!
-//! Only the publisher that changes SLEEPING to AWAKE rings, so that one sleep costs one bell. A
-//! publisher that dies between the two leaves a sleeper without its bell, until another publishes:
-//! whoever watches for dead processes wakes all workers when one has died.
+//! Only the sleeper writes its word, and every publisher that finds SLEEPING rings, whoever else
+//! does: one that has looked may be stopped, or stuck in a long closure, before its bell is rung,
+//! and no other may rely on it. A sleep may so cost a few bells, of which all but one say nothing
+//! new; a ring of slots bounds how often a publisher finds something to publish meanwhile. One
+//! that dies before it rings leaves a sleeper with what it wrote last: whoever watches for dead
+//! processes wakes all workers when one has died.
 //!
 //! A peer that writes nonsense here makes a worker sleep that should not, or the reverse: what a
 //! silent peer does, or a busy one.
@@ -79,18 +82,12 @@ impl Parking {
         self.word().store(AWAKE, Ordering::Relaxed);
     }
 
-    /// After the fence of whoever published: whether a worker sleeps, and is ours to wake.
+    /// After the fence of whoever published: whether a worker sleeps, and its bell is to be rung.
     #[inline]
-    pub(super) fn notify(ports: &Ports, worker: u16) -> bool {
-        let word = ports.parking_word(worker);
-        // Relaxed: ordered by the fence before. Read before it is exchanged, as nearly always the
-        // worker is awake, and its line stays where it is.
-        if word.load(Ordering::Relaxed) != SLEEPING {
-            return false;
-        }
-        // Relaxed: what wakes the worker is the bell, and what it then sees it sees by the seals.
-        word.compare_exchange(SLEEPING, AWAKE, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
+    pub(super) fn is_asleep(ports: &Ports, worker: u16) -> bool {
+        // Relaxed: ordered by the fence before. What wakes the worker is the bell, and what it
+        // then sees it sees by the seals.
+        ports.parking_word(worker).load(Ordering::Relaxed) == SLEEPING
     }
 
     #[inline(always)]
