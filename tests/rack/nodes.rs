@@ -1,11 +1,12 @@
 //! Several nodes in one process.
 
 use std::future::Future;
-use std::net::TcpListener;
 use std::sync::Arc;
 
 use gossamer::rack::{Identity, NodeLoss, Trustee};
 use gossamer::{Builder, Runtime};
+
+use crate::process::Port;
 
 /// The nodes of a rack, of which the test runs on the first.
 pub(super) struct Nodes {
@@ -23,7 +24,8 @@ impl Nodes {
         told: impl Fn(&NodeLoss) + Send + Sync + 'static,
         set: impl Fn(Builder) -> Builder + Send + Sync,
     ) -> Self {
-        let rendezvous = free_address();
+        let port = Port::reserved();
+        let rendezvous = port.address().to_string();
         let told = Arc::new(told);
         let build = |node: usize| {
             let identity = identity(node, nodes, &rendezvous);
@@ -100,6 +102,7 @@ fn identity(node: usize, nodes: usize, rendezvous: &str) -> Identity {
             "GOSSAMER_NODE" => node.to_string(),
             "GOSSAMER_NODES" => nodes.to_string(),
             "GOSSAMER_RENDEZVOUS" => rendezvous.to_owned(),
+            "GOSSAMER_RENDEZVOUS_RESERVED" => "true".to_owned(),
             "GOSSAMER_KEY" => key.clone(),
             "GOSSAMER_FABRIC" => super::FABRIC.to_owned(),
             "GOSSAMER_ON_NODE_LOSS" => "survive".to_owned(),
@@ -107,10 +110,4 @@ fn identity(node: usize, nodes: usize, rendezvous: &str) -> Identity {
         })
     };
     Identity::from_variables(variable).expect("all is set")
-}
-
-/// A port that was free a moment ago.
-pub(super) fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("its address").to_string()
 }

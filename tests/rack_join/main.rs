@@ -4,18 +4,21 @@
 //! A test here runs its own executable again, with the test `body_of_a_node` for a program.
 
 mod process;
+#[path = "../common/rack.rs"]
+mod rack;
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 
 use gossamer::rack::join::Identity;
 
-use process::{Outcome, Port, finish, node};
+use process::{Outcome, finish, node};
+use rack::Port;
 
 /// What such a process runs.
 #[test]
 fn body_of_a_node() {
-    if !process::is_child() {
+    if !rack::is_node() {
         return;
     }
     let joined = Identity::from_env()
