@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gossamer::rack::{Identity, NodeLoss, Trustee};
 use gossamer::{Builder, Runtime};
@@ -32,6 +33,7 @@ impl Nodes {
             let told = Arc::clone(&told);
             let builder = Builder::new()
                 .rack(identity)
+                .silence_max(SILENCE_MAX)
                 .node_loss_hook(move |loss| told(loss));
             set(builder).build().expect("a node starts")
         };
@@ -111,3 +113,6 @@ fn identity(node: usize, nodes: usize, rendezvous: &str) -> Identity {
     };
     Identity::from_variables(variable).expect("all is set")
 }
+
+/// Longer than any thread here may wait for its turn.
+pub(super) const SILENCE_MAX: Duration = Duration::from_secs(600);

@@ -10,7 +10,7 @@ use gossamer::rack::{self, CallError, Identity, Trust};
 use gossamer::{Builder, Runtime};
 
 use super::kills::churn_all;
-use super::nodes::on;
+use super::nodes::{SILENCE_MAX, on};
 use crate::process::{Port, command, is_node};
 
 /// What the nodes of one test do; its name is the name of the test.
@@ -70,6 +70,7 @@ fn node() {
     println!("node {number} lies at {:p}", node as fn());
     let runtime = Builder::new()
         .workers(2)
+        .silence_max(SILENCE_MAX)
         .rack(identity)
         .build()
         .expect("all come");
