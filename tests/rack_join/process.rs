@@ -24,6 +24,10 @@ impl Outcome {
         assert_eq!(error.trim_end().lines().count(), 1, "{error}");
     }
 
+    pub(crate) fn says(&self, what: &str) -> bool {
+        self.error().contains(what)
+    }
+
     /// The hashes that it names, in order.
     pub(crate) fn hashes(&self) -> Vec<String> {
         let error = self.error();
