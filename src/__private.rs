@@ -4,7 +4,7 @@ use std::future::Future;
 use std::process::{ExitCode, Termination};
 
 use crate::builder::Builder;
-use crate::rack::Identity;
+use crate::rack::{End, Identity};
 
 /// Runs the body of `main`: on node 0 of the rack that the environment speaks of. Other nodes serve.
 pub fn run_main<F, Fut>(builder: Builder, body: F) -> ExitCode
@@ -22,9 +22,10 @@ where
         Err(error) => return fail(&error),
     };
     if !leads {
-        return match runtime.serve() {
-            0 => ExitCode::SUCCESS,
-            _ => ExitCode::FAILURE,
+        // The status of the program is node 0's to say: who has served it to its end has not failed.
+        return match runtime.serve_to_the_end() {
+            End::Told(_) => ExitCode::SUCCESS,
+            End::CutOff => ExitCode::FAILURE,
         };
     }
     let code = runtime.block_on_with(|| async { body().await.report() });

@@ -13,6 +13,7 @@ use gossamer_executor::{Claim, Config, pin_to};
 use crate::block_on::block_on_worker;
 use crate::builder::{BuildError, Builder, Plan};
 use crate::metrics::WorkerMetrics;
+use crate::rack::End;
 use crate::rack::node::Node;
 use crate::shared::{Message, Shared};
 use crate::stall::{StallDetector, StallHook};
@@ -256,7 +257,8 @@ impl Runtime {
     }
 
     /// Serves the rack until it ends, as every node but the first does; returns the status that
-    /// node 0 has ended it with. A rack of one, and node 0 itself, need not be waited for.
+    /// node 0 has ended it with, or 1 if node 0 is lost, or the others go on without this node. A
+    /// rack of one, and node 0 itself, need not be waited for.
     ///
     /// ```
     /// let runtime = gossamer::Builder::new().workers(1).build()?;
@@ -267,10 +269,18 @@ impl Runtime {
     /// # Panics
     /// On a worker of any runtime, which would wait for itself.
     pub fn serve(&self) -> i32 {
+        match self.serve_to_the_end() {
+            End::Told(status) => status,
+            End::CutOff => 1,
+        }
+    }
+
+    /// As [`serve`](Self::serve); also says whether the rack has ended in good order.
+    pub(crate) fn serve_to_the_end(&self) -> End {
         refuse_on_worker("serve would wait for itself");
         match self.shared.rack().peers() {
-            Some(peers) if self.shared.rack().id() != 0 => peers.ending().wait_for_status(),
-            _ => 0,
+            Some(peers) if self.shared.rack().id() != 0 => peers.ending().wait_for_end(),
+            _ => End::Told(0),
         }
     }
 

@@ -12,15 +12,28 @@ pub(crate) struct Ending {
 
 #[derive(Debug, Default)]
 struct State {
-    status: Option<i32>,
+    end: Option<End>,
     is_alone: bool,
+}
+
+/// How the rack has ended, for this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Node 0 has done what it had to do, and has said with what status.
+    Told(i32),
+    /// It went on without this node, or node 0 is lost.
+    CutOff,
 }
 
 impl Ending {
     /// Node 0 has done what it had to do.
     pub(crate) fn set_status(&self, status: i32) {
-        self.lock().status = Some(status);
-        self.changed.notify_all();
+        self.set_end(End::Told(status));
+    }
+
+    /// The rack goes on without this node, or not at all.
+    pub(crate) fn set_cut_off(&self) {
+        self.set_end(End::CutOff);
     }
 
     /// All others have gone.
@@ -29,12 +42,12 @@ impl Ending {
         self.changed.notify_all();
     }
 
-    /// Waits until node 0 has done what it had to do; with what status.
-    pub(crate) fn wait_for_status(&self) -> i32 {
+    /// Waits until the rack has ended for this node.
+    pub(crate) fn wait_for_end(&self) -> End {
         let mut state = self.lock();
         loop {
-            if let Some(status) = state.status {
-                return status;
+            if let Some(end) = state.end {
+                return end;
             }
             state = self
                 .changed
@@ -47,6 +60,12 @@ impl Ending {
     pub(crate) fn wait_until_alone(&self, limit: Duration) {
         let is_not = |state: &mut State| !state.is_alone;
         drop(self.changed.wait_timeout_while(self.lock(), limit, is_not));
+    }
+
+    /// The first that comes is the end.
+    fn set_end(&self, end: End) {
+        self.lock().end.get_or_insert(end);
+        self.changed.notify_all();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -62,12 +81,20 @@ mod tests {
     fn whoever_waits_hears_of_the_end() {
         let ending = Ending::default();
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| ending.wait_for_status());
+            let waiting = scope.spawn(|| ending.wait_for_end());
             ending.set_status(7);
-            assert_eq!(waiting.join().expect("no panic"), 7);
+            assert_eq!(waiting.join().expect("no panic"), End::Told(7));
             let waiting = scope.spawn(|| ending.wait_until_alone(Duration::MAX));
             ending.set_alone();
             waiting.join().expect("no panic");
         });
+    }
+
+    #[test]
+    fn node_0_goes_after_it_has_told_the_end() {
+        let ending = Ending::default();
+        ending.set_status(7);
+        ending.set_cut_off();
+        assert_eq!(ending.wait_for_end(), End::Told(7));
     }
 }

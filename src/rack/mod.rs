@@ -74,6 +74,7 @@ pub use context::{
     barrier, entrust, entrust_latched_on, entrust_on, node_id, nodes, trustees,
     try_entrust_latched_on, try_entrust_on, workers,
 };
+pub(crate) use ending::End;
 pub use error::{CallError, NotExecuted, Refusal};
 pub use join::{Identity, OnNodeLoss};
 pub use latch_trust::LatchTrust;

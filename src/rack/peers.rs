@@ -142,7 +142,7 @@ impl Peers {
         self.set_ending();
         (self.hook)(loss);
         // If it lets the process go on, whoever serves need not wait any more.
-        self.ending.set_status(1);
+        self.ending.set_cut_off();
         self.ending.set_alone();
     }
 

@@ -5,5 +5,7 @@
     reason = "each fabric has all situations, with its own name"
 )]
 
+#[path = "../common/rack.rs"]
+mod process;
 mod shm;
 mod tcp;

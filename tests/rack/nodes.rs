@@ -1,11 +1,13 @@
 //! Several nodes in one process.
 
 use std::future::Future;
-use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gossamer::rack::{Identity, NodeLoss, Trustee};
 use gossamer::{Builder, Runtime};
+
+use crate::process::Port;
 
 /// The nodes of a rack, of which the test runs on the first.
 pub(super) struct Nodes {
@@ -23,13 +25,15 @@ impl Nodes {
         told: impl Fn(&NodeLoss) + Send + Sync + 'static,
         set: impl Fn(Builder) -> Builder + Send + Sync,
     ) -> Self {
-        let rendezvous = free_address();
+        let port = Port::reserved();
+        let rendezvous = port.address().to_string();
         let told = Arc::new(told);
         let build = |node: usize| {
             let identity = identity(node, nodes, &rendezvous);
             let told = Arc::clone(&told);
             let builder = Builder::new()
                 .rack(identity)
+                .silence_max(SILENCE_MAX)
                 .node_loss_hook(move |loss| told(loss));
             set(builder).build().expect("a node starts")
         };
@@ -100,6 +104,7 @@ fn identity(node: usize, nodes: usize, rendezvous: &str) -> Identity {
             "GOSSAMER_NODE" => node.to_string(),
             "GOSSAMER_NODES" => nodes.to_string(),
             "GOSSAMER_RENDEZVOUS" => rendezvous.to_owned(),
+            "GOSSAMER_RENDEZVOUS_RESERVED" => "true".to_owned(),
             "GOSSAMER_KEY" => key.clone(),
             "GOSSAMER_FABRIC" => super::FABRIC.to_owned(),
             "GOSSAMER_ON_NODE_LOSS" => "survive".to_owned(),
@@ -109,8 +114,5 @@ fn identity(node: usize, nodes: usize, rendezvous: &str) -> Identity {
     Identity::from_variables(variable).expect("all is set")
 }
 
-/// A port that was free a moment ago.
-pub(super) fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("its address").to_string()
-}
+/// Longer than any thread here may wait for its turn.
+pub(super) const SILENCE_MAX: Duration = Duration::from_secs(600);

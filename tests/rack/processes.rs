@@ -2,17 +2,27 @@
 //! then puts it.
 
 use std::collections::BTreeSet;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::ops::{Deref, DerefMut};
+use std::process::{Child, ExitStatus, Output};
+use std::sync::Arc;
 use std::time::Duration;
 
 use gossamer::rack::{self, CallError, Identity, Trust};
 use gossamer::{Builder, Runtime};
 
 use super::kills::churn_all;
-use super::nodes::{free_address, on};
+use super::nodes::{SILENCE_MAX, on};
+use crate::process::{Port, command, is_node};
 
 /// What the nodes of one test do; its name is the name of the test.
-const SCENE: &str = "GOSSAMER_TEST_SCENE";
+const SCENE: &str = "SCENE_OF_A_RACK";
+
+/// A node, which does not outlive the test.
+pub(super) struct Process {
+    child: Option<Child>,
+    /// Where they meet, until all have ended.
+    _port: Arc<Port>,
+}
 
 #[test]
 fn processes_at_different_addresses_call_each_other() {
@@ -50,7 +60,7 @@ fn by_default_all_end_with_one_that_is_killed() {
 
 #[test]
 fn a_process_that_falls_silent_is_lost_within_the_limit() {
-    let outputs = run(3, "silent", "survive");
+    let outputs = run(3, "silent 0", "survive");
     // The one that was stopped ends when it hears that the others have given it up.
     for (status, text) in [&outputs[0], &outputs[2]] {
         assert!(status.success(), "{text}");
@@ -70,13 +80,17 @@ fn node() {
     let Ok(scene) = std::env::var(SCENE) else {
         return;
     };
+    assert!(is_node(), "it is started as one");
     let identity = Identity::from_env().expect("the environment is set");
     let number = identity.node();
     println!("node {number} lies at {:p}", node as fn());
     let runtime = Builder::new()
         .workers(2)
+        .silence_max(match scene.as_str() {
+            "silent 0" => Duration::from_secs(2),
+            _ => SILENCE_MAX,
+        })
         .rack(identity)
-        .silence_max(SILENCE_MAX)
         .build()
         .expect("all come");
     if number != 0 {
@@ -162,36 +176,33 @@ fn run(nodes: usize, scene: &str, on_node_loss: &str) -> Vec<(ExitStatus, String
 }
 
 /// Starts so many processes for a scene.
-pub(super) fn start(nodes: usize, scene: &str, on_node_loss: &str) -> Vec<Child> {
-    let rendezvous = free_address();
+pub(super) fn start(nodes: usize, scene: &str, on_node_loss: &str) -> Vec<Process> {
+    let port = Arc::new(Port::reserved());
     let program = std::env::current_exe().expect("this program");
     let (_, this) = module_path!().split_once("::").expect("of a crate");
     let node_of_the_tests = format!("{this}::node");
     let start = |node: usize| {
-        let mut command = Command::new(&program);
+        let mut command = command(&program, &node_of_the_tests);
         command
-            .args([
-                node_of_the_tests.as_str(),
-                "--exact",
-                "--ignored",
-                "--nocapture",
-            ])
             .env(SCENE, scene)
             .env("GOSSAMER_NODE", node.to_string())
             .env("GOSSAMER_NODES", nodes.to_string())
-            .env("GOSSAMER_RENDEZVOUS", &rendezvous)
+            .env("GOSSAMER_RENDEZVOUS", port.address().to_string())
+            .env("GOSSAMER_RENDEZVOUS_RESERVED", "true")
             .env("GOSSAMER_KEY", "c0de".repeat(16))
-            .env("GOSSAMER_START_LIMIT", "30")
+            .env("GOSSAMER_START_LIMIT", "600")
             .env("GOSSAMER_FABRIC", super::FABRIC)
-            .env("GOSSAMER_ON_NODE_LOSS", on_node_loss)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command.spawn().expect("a process starts")
+            .env("GOSSAMER_ON_NODE_LOSS", on_node_loss);
+        Process {
+            child: Some(command.spawn().expect("a process starts")),
+            _port: Arc::clone(&port),
+        }
     };
     (0..nodes).map(start).collect()
 }
 
-pub(super) fn end_of(child: Child) -> (ExitStatus, String) {
+pub(super) fn end_of(mut process: Process) -> (ExitStatus, String) {
+    let child = process.child.take().expect("it was not waited for");
     let Output {
         status,
         stdout,
@@ -201,5 +212,26 @@ pub(super) fn end_of(child: Child) -> (ExitStatus, String) {
     (status, text.concat())
 }
 
-/// More than a busy machine keeps a process waiting.
-const SILENCE_MAX: Duration = Duration::from_secs(2);
+impl Deref for Process {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        self.child.as_ref().expect("it was not waited for")
+    }
+}
+
+impl DerefMut for Process {
+    fn deref_mut(&mut self) -> &mut Child {
+        self.child.as_mut().expect("it was not waited for")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

@@ -1,29 +1,9 @@
 //! Processes that are started to be nodes, and how they end.
 
-use std::ffi::OsStr;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
-use socket2::{Domain, Socket, Type};
-
-/// A port of the system's choice, which is kept for node 0.
-pub(crate) struct Port(Socket);
-
-impl Port {
-    pub(crate) fn reserved() -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        socket.set_reuse_port(true).expect("it can be shared");
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        socket.bind(&any.into()).expect("there is a port");
-        Self(socket)
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        let address = self.0.local_addr().expect("it is bound");
-        address.as_socket().expect("an address of IPv4")
-    }
-}
+use crate::rack::{self, Port};
 
 /// How a process ended.
 #[derive(Debug)]
@@ -42,6 +22,10 @@ impl Outcome {
         assert!(error.contains(says), "{error}");
         assert!(error.starts_with("error: "), "{error}");
         assert_eq!(error.trim_end().lines().count(), 1, "{error}");
+    }
+
+    pub(crate) fn says(&self, what: &str) -> bool {
+        self.error().contains(what)
     }
 
     /// The hashes that it names, in order.
@@ -80,22 +64,7 @@ pub(crate) fn tell(command: &mut Command, port: &Port, node: u32, nodes: u32) {
 }
 
 pub(crate) fn node_of(executable: &Path) -> Command {
-    let mut command = Command::new(executable);
-    command.args([
-        "body_of_a_node",
-        "--exact",
-        "--nocapture",
-        "--test-threads=1",
-    ]);
-    for (name, _) in std::env::vars_os().filter(|(name, _)| is_ours(name)) {
-        command.env_remove(name);
-    }
-    command
-        .env(CHILD, "1")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
+    rack::command(executable, "body_of_a_node")
 }
 
 /// Lets all of them run at once, to their ends.
@@ -110,17 +79,6 @@ pub(crate) fn finish(commands: Vec<Command>) -> Vec<Outcome> {
     ended.map(Outcome).collect()
 }
 
-pub(crate) fn is_child() -> bool {
-    std::env::var_os(CHILD).is_some()
-}
-
 pub(crate) fn this_executable() -> PathBuf {
     std::env::current_exe().expect("a test has a path")
 }
-
-fn is_ours(name: &OsStr) -> bool {
-    let name = name.as_encoded_bytes();
-    name.starts_with(b"GOSSAMER_") || name.starts_with(b"SLURM_")
-}
-
-const CHILD: &str = "IS_CHILD_OF_RACK_JOIN_TEST";

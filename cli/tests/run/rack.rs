@@ -1,5 +1,7 @@
 //! Programs that are nodes: this executable again, with the test `body_of_a_node`.
 
+use std::process::ExitCode;
+
 use gossamer::rack::join::Identity;
 
 use crate::launched::{finish, gossamer};
@@ -11,6 +13,14 @@ fn body_of_a_node() {
     };
     if what == "ends early" && std::env::var("GOSSAMER_NODE").as_deref() == Ok("2") {
         std::process::exit(0);
+    }
+    if what == "runs to its end" {
+        let code = program_with_status_3();
+        std::process::exit(match code {
+            ExitCode::SUCCESS => 0,
+            code if code == ExitCode::from(3) => 3,
+            _ => 1,
+        });
     }
     let joined = Identity::from_env()
         .map_err(Into::into)
@@ -25,6 +35,11 @@ fn body_of_a_node() {
             std::process::exit(9);
         }
     }
+}
+
+#[gossamer::main(workers = 1)]
+async fn program_with_status_3() -> ExitCode {
+    ExitCode::from(3)
 }
 
 fn run(options: &[&str], what: &str, limit: &str) -> (Option<i32>, String) {
@@ -69,8 +84,28 @@ fn settings_of_the_launcher_come_to_the_nodes() {
 
 #[test]
 fn node_that_ends_before_it_joins() {
-    let (status, text) = run(&["-n", "4"], "ends early", "4");
-    assert_eq!(status, Some(9), "{text}");
-    let says = "3 nodes have joined within 4 s, and node 2 is missing: start it";
-    assert!(text.contains(says), "{text}");
+    // The first limit counts that is long enough for the others.
+    for limit in ["2", "8", "32", "128"] {
+        let (status, text) = run(&["-n", "4"], "ends early", limit);
+        assert_eq!(status, Some(9), "{text}");
+        let says = format!("3 nodes have joined within {limit} s, and node 2 is missing: start it");
+        if text.contains(&says) {
+            return;
+        }
+        assert!(text.contains(" are missing: "), "{text}");
+    }
+    panic!("the others never join");
+}
+
+/// The others have served node 0 to its end, whatever its status is; and whoever goes first, none
+/// of them is blamed.
+#[test]
+fn status_of_a_program_is_that_of_node_0() {
+    for _ in 0..8 {
+        let (status, text) = run(&["-n", "4"], "runs to its end", "120");
+        assert_eq!(status, Some(3), "{text}");
+        for node in 1..4 {
+            assert!(!text.contains(&format!("gossamer: node {node} ")), "{text}");
+        }
+    }
 }

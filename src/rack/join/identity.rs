@@ -23,7 +23,9 @@ use super::slurm::Step;
 /// | `GOSSAMER_FABRIC` | `auto`, `shm` or `tcp`, the same on all nodes | `auto` |
 /// | `GOSSAMER_ON_NODE_LOSS` | `abort` or `survive`, the same on all nodes | `abort` |
 ///
-/// `gossamer run` sets them all. Started plainly, a program is a rack of one:
+/// `gossamer run` sets them all, except `GOSSAMER_START_LIMIT`, which it hands on, and
+/// `GOSSAMER_BIND`, which it takes away, as its nodes are reached over loopback. Started plainly, a
+/// program is a rack of one:
 ///
 /// ```
 /// use gossamer::rack::join::Identity;
