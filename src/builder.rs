@@ -6,9 +6,9 @@ use std::time::Duration;
 use gossamer_executor::{Config, Idle, allowed_cores};
 
 use crate::rack::FabricError;
-use crate::rack::join::{Identity, JoinError};
-use crate::rack::loss::{LossHook, NodeLoss};
-use crate::rack::start::{RackPlan, SILENCE_MAX};
+use crate::rack::join::JoinError;
+use crate::rack::settings::{Init, RackSettings};
+use crate::rack::start::RackPlan;
 use crate::runtime::Runtime;
 use crate::settings::{Pinning, Source, list};
 use crate::shared::{PanicHook, PanicReport};
@@ -42,16 +42,7 @@ pub struct Builder {
     stall_after: Option<Duration>,
     stall_hook: StallHook,
     panic_hook: PanicHook,
-    rack: RackSettings,
-}
-
-/// Which node of which rack it is to be, and what happens when one is lost.
-#[derive(Default)]
-struct RackSettings {
-    identity: Option<Identity>,
-    silence_max: Option<Duration>,
-    hook: Option<LossHook>,
-    init: Option<Box<dyn FnOnce() + Send>>,
+    pub(crate) rack: RackSettings,
 }
 
 /// What the environment can say too.
@@ -144,7 +135,7 @@ pub(crate) struct Plan {
     pub(crate) stalls: Option<(Duration, StallHook)>,
     pub(crate) panic_hook: PanicHook,
     pub(crate) rack: Option<RackPlan>,
-    pub(crate) init: Option<Box<dyn FnOnce() + Send>>,
+    pub(crate) init: Option<Init>,
 }
 
 impl Builder {
@@ -283,66 +274,6 @@ impl Builder {
         self
     }
 
-    /// Makes it a node of a rack: [`build`](Self::build) returns when all nodes have come.
-    ///
-    /// `#[gossamer::main]` does this by itself, as the environment says. Without it, a runtime is a
-    /// rack of one.
-    ///
-    /// ```
-    /// use gossamer::rack::Identity;
-    ///
-    /// let identity = Identity::from_env()?; // started plainly: a rack of one
-    /// let runtime = gossamer::Builder::new().workers(1).rack(identity).build()?;
-    /// assert_eq!(runtime.block_on(async { gossamer::rack::nodes() }), 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn rack(mut self, identity: Identity) -> Self {
-        self.rack.identity = Some(identity);
-        self
-    }
-
-    /// For how long nothing may be heard of a node before it is taken for dead; 5 seconds by
-    /// default. One whose connections close is dead at once.
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// let builder = gossamer::Builder::new().silence_max(Duration::from_secs(2));
-    /// # drop(builder);
-    /// ```
-    pub fn silence_max(mut self, silence: Duration) -> Self {
-        self.rack.silence_max = Some(silence);
-        self
-    }
-
-    /// What is told of the loss of a node, on a thread of its own, instead of what is done by
-    /// default: a line on standard error, and an end of the process unless the rack is to
-    /// [`Survive`](crate::rack::OnNodeLoss::Survive).
-    ///
-    /// When it returns, the rack goes on without the node: calls to it end in a
-    /// [`CallError`](crate::rack::CallError).
-    ///
-    /// ```
-    /// let builder = gossamer::Builder::new()
-    ///     .node_loss_hook(|loss| eprintln!("lost node {}: {loss}", loss.node()));
-    /// # drop(builder);
-    /// ```
-    pub fn node_loss_hook(mut self, hook: impl Fn(&NodeLoss) + Send + Sync + 'static) -> Self {
-        self.rack.hook = Some(Box::new(hook));
-        self
-    }
-
-    /// What runs first on every node, once, before its workers start: logging and the like.
-    ///
-    /// ```
-    /// let runtime = gossamer::Builder::new().workers(1).init(|| println!("a node starts")).build()?;
-    /// # Ok::<(), gossamer::BuildError>(())
-    /// ```
-    pub fn init(mut self, init: impl FnOnce() + Send + 'static) -> Self {
-        self.rack.init = Some(Box::new(init));
-        self
-    }
-
     /// Starts the runtime.
     ///
     /// ```
@@ -435,17 +366,7 @@ impl Builder {
             .stall_after
             .map(|threshold| (threshold, self.stall_hook));
         let panic_hook = self.panic_hook;
-        let RackSettings {
-            identity,
-            silence_max,
-            hook,
-            init,
-        } = self.rack;
-        let rack = identity.map(|identity| RackPlan {
-            identity,
-            silence_max: silence_max.unwrap_or(SILENCE_MAX),
-            hook,
-        });
+        let (rack, init) = self.rack.into_plan();
         Ok(Plan {
             workers,
             dedicated_trustees,

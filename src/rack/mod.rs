@@ -59,6 +59,7 @@ mod refs;
 mod remote;
 mod route;
 mod serve;
+pub(crate) mod settings;
 pub(crate) mod side;
 mod spawn;
 pub(crate) mod start;

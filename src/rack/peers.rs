@@ -1,7 +1,6 @@
 //! The nodes beside this one, and what is done about them wherever something has happened.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use crate::rack::peer::{Next, Peer};
 use crate::rack::references::{Actions, References};
 use crate::rack::refs::{Action, Event, Node};
 use crate::shared::{Message, Shared};
+use crate::sync::{AtomicBool, Ordering};
 use crate::worker::Worker;
 
 /// The nodes beside this one.

@@ -4,7 +4,6 @@
 
 use std::io::{BufRead, BufReader};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use gossamer::Runtime;
 use gossamer::rack::{self, CallError, NotExecuted, Refusal, Trust};
@@ -32,8 +31,9 @@ fn kill_one(seed: u64) {
         .by_ref()
         .map_while(Result::ok)
         .any(|line| line.contains(BEGUN));
-    // At some instant from here on: whichever it is, all that is said above must hold.
-    std::thread::sleep(Duration::from_micros(scramble(seed) % KILL_MICROS));
+    // After some of its steps: whichever they are, all that is said above must hold.
+    let steps = scramble(seed) % STEPS_TOLD_MAX;
+    lines.by_ref().take(steps as usize).for_each(drop);
     children[1].kill().expect("it is ours");
     // So that it never waits for somebody to read.
     let rest = std::thread::spawn(move || lines.map_while(Result::ok).collect::<Vec<_>>());
@@ -129,7 +129,11 @@ async fn churn((holders, seed): (Vec<Trust<Holder>>, u64)) {
         state as usize % below
     };
     let mut own: Vec<Trust<Counted>> = Vec::new();
-    for _ in 0..STEPS {
+    let tells = rack::node_id() == 0;
+    for step in 0..STEPS {
+        if tells && step % STEPS_PER_WORD == 0 {
+            println!("step {step}");
+        }
         let node = next(3);
         match next(6) {
             0 => {
@@ -204,5 +208,7 @@ const BEGUN: &str = "all churn";
 /// The node that is killed.
 const LOST: usize = 1;
 const STEPS: usize = 1500;
+/// Node 0 says that it has done so many; the kill comes after less than so many words.
+const STEPS_PER_WORD: usize = 20;
+const STEPS_TOLD_MAX: u64 = 100;
 const ROUNDS: u64 = 4;
-const KILL_MICROS: u64 = 60_000;
