@@ -104,9 +104,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<Level<'_>, D> {
         deserialize_f64();
         deserialize_char();
         deserialize_str();
-        deserialize_string();
         deserialize_bytes();
-        deserialize_byte_buf();
         deserialize_option();
         deserialize_unit();
         deserialize_unit_struct(name: &'static str);
@@ -119,6 +117,16 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<Level<'_>, D> {
         deserialize_enum(name: &'static str, variants: &'static [&'static str]);
         deserialize_identifier();
         deserialize_ignored_any();
+    }
+
+    // Lent out of the message: what asks for its own would be allocated, as long as the message
+    // says, before its bytes are found to be missing.
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.deserialize_bytes(visitor)
     }
 
     fn is_human_readable(&self) -> bool {

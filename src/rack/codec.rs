@@ -207,6 +207,51 @@ mod tests {
         );
     }
 
+    /// Bytes that a value asks to own, and what it is given.
+    struct Owned {
+        bytes: Vec<u8>,
+        is_lent: bool,
+    }
+
+    impl<'de> Deserialize<'de> for Owned {
+        fn deserialize<D: serde::Deserializer<'de>>(inner: D) -> Result<Self, D::Error> {
+            inner.deserialize_byte_buf(Lent)
+        }
+    }
+
+    struct Lent;
+
+    impl<'de> serde::de::Visitor<'de> for Lent {
+        type Value = Owned;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("bytes")
+        }
+
+        fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Owned, E> {
+            let bytes = bytes.to_vec();
+            let is_lent = true;
+            Ok(Owned { bytes, is_lent })
+        }
+
+        fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Owned, E> {
+            let is_lent = false;
+            Ok(Owned { bytes, is_lent })
+        }
+    }
+
+    /// Else a length alone would make a buffer of it.
+    #[test]
+    fn bytes_are_lent_out_of_the_message() {
+        let mut bytes = 3_u64.to_le_bytes().to_vec();
+        bytes.extend_from_slice(b"abc");
+        let owned = back::<Owned>(bytes.clone()).expect("decoded");
+        assert!(owned.is_lent && owned.bytes == b"abc");
+        assert_eq!(back::<String>(bytes).expect("decoded"), "abc");
+        let huge = (PARCEL_BYTES_MAX as u64 - 64).to_le_bytes().to_vec();
+        assert!(back::<Owned>(huge).is_err());
+    }
+
     #[test]
     fn nested_too_deep_is_an_error() {
         let nested = |depth: usize| {

@@ -32,26 +32,23 @@ impl RackSide {
             for (note, fate) in pair.client.into_unanswered() {
                 let completion = match note {
                     Note::Now(completion, _target) => completion,
-                    Note::Later(token) => match self.late.borrow_mut().try_remove(token) {
-                        Some(late) => late.completion,
-                        None => continue,
-                    },
+                    Note::Later(token) => {
+                        let late = self.late.borrow_mut().take(token, node);
+                        match late {
+                            Some(late) => late.completion,
+                            None => continue,
+                        }
+                    }
                     Note::Unread => continue,
                 };
                 ended.push((completion, error(node, fate)));
             }
         }
         // Those that were answered with word that their outcome would come.
-        let mut late = self.late.borrow_mut();
-        let tokens: Vec<_> = late
-            .iter()
-            .filter(|(_, late)| late.node == node)
-            .map(|(token, _)| token)
-            .collect();
-        for token in tokens {
-            ended.push((late.remove(token).completion, error(node, Fate::Unknown)));
+        let late = self.late.borrow_mut().take_all(node);
+        for late in late {
+            ended.push((late.completion, error(node, Fate::Unknown)));
         }
-        drop(late);
         for (completion, error) in ended {
             self.complete(worker, completion, Err(error));
         }

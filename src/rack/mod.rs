@@ -39,6 +39,7 @@ mod handles;
 mod image;
 pub mod join;
 mod latch_trust;
+mod late;
 pub(crate) mod loss;
 mod memory;
 pub(crate) mod node;

@@ -53,7 +53,7 @@ pub(crate) enum Note {
     /// It is the outcome.
     Now(Completion, Option<Arc<Remote>>),
     /// It says at most that there will be no outcome; it is known here by this number.
-    Later(usize),
+    Later(u64),
     /// Nobody looks at it.
     Unread,
 }

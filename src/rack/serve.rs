@@ -108,12 +108,7 @@ impl RackSide {
                 bytes = rest;
                 let PropertyId { index, generation } = arrival.property;
                 let token = u64::from(index) | u64::from(generation) << 32;
-                let late = usize::try_from(token).ok().and_then(|token| {
-                    let mut late = self.late.borrow_mut();
-                    // Of another node's call it says nothing.
-                    let is_its = late.get(token).is_some_and(|late| late.node == node);
-                    is_its.then(|| late.remove(token))
-                });
+                let late = self.late.borrow_mut().take(token, node);
                 let note = match late {
                     Some(late) => Note::Now(late.completion, None),
                     None => Note::Unread,
@@ -255,7 +250,7 @@ impl RackSide {
             }
             // As it says that there will be none, this is the outcome.
             (Note::Later(token), Status::Failure(_)) => {
-                let late = self.late.borrow_mut().try_remove(token);
+                let late = self.late.borrow_mut().take(token, node);
                 match late {
                     Some(late) => late.completion,
                     None => return Ok(()),

@@ -6,21 +6,20 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use gossamer_transport::rack::Request;
 use gossamer_transport::rack::shm::Parking;
-use slab::Slab;
 
 use crate::contain::contain;
 use crate::rack::envelope::{Class, Kind, Relative, Table, control_bytes};
 use crate::rack::error::{CallError, NotExecuted, Refusal};
 use crate::rack::handles::Handle;
 use crate::rack::join::Cause;
+use crate::rack::late::LateCalls;
 use crate::rack::outbound::{Answers, Completion, Outbound};
 use crate::rack::peers::Peers;
 use crate::rack::refs::{self, Control, Envelope};
-use crate::rack::remote::{Home, PropertyId, Remote};
+use crate::rack::remote::{Home, PropertyId};
 use crate::rack::route::{Arrival, Note, Route};
 use crate::rack::visit::{Outcome, Reply, ReplyTo};
 use crate::worker::Worker;
@@ -30,7 +29,7 @@ pub(crate) struct RackSide {
     /// By node; this node's own is never used.
     pub(super) routes: Box<[RefCell<Route>]>,
     /// Calls whose outcome comes by a request.
-    pub(super) late: RefCell<Slab<Late>>,
+    pub(super) late: RefCell<LateCalls>,
     /// Messages whose trusts are not registered yet.
     pub(super) parked: RefCell<HashMap<Envelope, Parked>>,
     /// Calls that have ended before they were sent; told of in the next turn.
@@ -39,13 +38,6 @@ pub(crate) struct RackSide {
     /// Where other processes see whether the worker sleeps.
     parking: Vec<Parking>,
     is_announced: Cell<bool>,
-}
-
-/// A call that awaits its outcome.
-pub(crate) struct Late {
-    pub(super) node: u32,
-    pub(super) completion: Completion,
-    _target: Option<Arc<Remote>>,
 }
 
 /// A message that waits for the references.
@@ -185,12 +177,9 @@ impl RackSide {
             Answers::Now => Note::Now(completion, target),
             Answers::Never => Note::Now(Completion::Posted, target),
             Answers::Later => {
-                let token = self.late.borrow_mut().insert(Late {
-                    node: to.node,
-                    completion,
-                    _target: target,
-                });
-                payload.extend_from_slice(&(token as u64).to_le_bytes());
+                let mut late = self.late.borrow_mut();
+                let token = late.insert(to.node, completion, target);
+                payload.extend_from_slice(&token.to_le_bytes());
                 Note::Later(token)
             }
         };

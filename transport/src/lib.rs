@@ -5,6 +5,10 @@
 //! [`TrusteeLink`] for the protocol and [`Fabric`] for what moves its slot images. Between processes
 //! records are bytes, and what is read is checked: that is [`rack`].
 
+// Where a word is narrower, the size of a mapping wraps.
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("gossamer-transport needs a target with 64-bit pointers");
+
 mod batch;
 mod call;
 mod fabric;
