@@ -7,7 +7,7 @@ use gossamer::rack::{CallError, Trust};
 use serde::{Deserialize, Serialize};
 
 use crate::latency::Latency;
-use crate::store::{Shards, Write};
+use crate::store::{Record, Shards, Write};
 use crate::workload::{Operation, Workload};
 use crate::zipf::{Random, Zipf, scramble};
 
@@ -37,10 +37,10 @@ pub(crate) struct Tally {
     pub(crate) writes: BTreeMap<u64, u64>,
     /// Writes of which it is not known whether they were done, by key.
     pub(crate) unknown: BTreeMap<u64, u64>,
-    /// Operations that ended in an error.
+    /// Operations that ended in an error, or had to do with a record that was never acknowledged.
     pub(crate) failed: u64,
-    /// Past the last key that was inserted.
-    pub(crate) keys_end: u64,
+    /// Tasks that may have run and were lost, and with them what they had written.
+    pub(crate) lost_tasks: u64,
 }
 
 /// Does its share of the operations, one after the other.
@@ -87,7 +87,7 @@ impl Driver {
         };
         let began = Instant::now();
         let done = self.operate(operation).await;
-        if done.is_err() {
+        if !matches!(done, Ok(true)) {
             self.tally.failed += 1;
             return;
         }
@@ -95,35 +95,41 @@ impl Driver {
         latency.record(began.elapsed());
     }
 
-    async fn operate(&mut self, operation: Operation) -> Result<(), CallError> {
+    /// Whether there was a record for it.
+    async fn operate(&mut self, operation: Operation) -> Result<bool, CallError> {
         match operation {
-            Operation::Read => self.read().await.map(drop),
+            Operation::Read => return Ok(self.read().await?.is_some()),
             Operation::Update => {
                 let key = self.key();
-                self.write(key).await
+                self.write(key).await?;
             }
             Operation::Insert => {
                 let key = self.next_insert();
-                self.write(key).await
+                self.write(key).await?;
             }
             Operation::Scan => {
                 let (key, count) = (self.key(), 1 + self.random.below(SCAN_MAX));
-                self.job.shards.scan(key, count).await.map(drop)
+                self.job.shards.scan(key, count).await?;
             }
             Operation::ReadModifyWrite => {
-                let key = self.read().await?;
-                self.write(key).await
+                let Some(key) = self.read().await? else {
+                    return Ok(false);
+                };
+                self.write(key).await?;
             }
         }
+        Ok(true)
     }
 
-    /// Reads a record, and returns its key.
-    async fn read(&mut self) -> Result<u64, CallError> {
+    /// Reads a record, and returns its key. There is none if its insertion was not acknowledged, as
+    /// the node of its shard or of who inserted it is lost; whether one is missing that was
+    /// acknowledged is found at the end.
+    async fn read(&mut self) -> Result<Option<u64>, CallError> {
         let key = self.key();
         let record = self.job.shards.read(key).await?;
-        let record = record.expect("what was acknowledged is there");
-        assert!(record.is_whole(), "a record is damaged");
-        Ok(key)
+        let is_whole = record.as_ref().is_none_or(Record::is_whole);
+        assert!(is_whole, "a record is damaged");
+        Ok(record.map(|_| key))
     }
 
     async fn write(&mut self, key: u64) -> Result<(), CallError> {
@@ -153,7 +159,6 @@ impl Driver {
     fn next_insert(&mut self) -> u64 {
         let key = self.insert_at(self.inserted);
         self.inserted += 1;
-        self.tally.keys_end = key + 1;
         key
     }
 
@@ -180,7 +185,7 @@ impl Tally {
             }
         }
         self.failed += other.failed;
-        self.keys_end = self.keys_end.max(other.keys_end);
+        self.lost_tasks += other.lost_tasks;
     }
 }
 

@@ -45,11 +45,17 @@ async fn main() -> ExitCode {
         args.value_bytes,
     );
     let mut acknowledged = Tally::default();
-    let load = phase(&args, &shards, None, &mut acknowledged).await;
+    let load = phase(&args, &shards, None, 0).await;
     report::print("load", &load.0, load.1);
-    for workload in args.workloads() {
-        let (tally, took) = phase(&args, &shards, Some(workload), &mut acknowledged).await;
+    acknowledged.merge(load.0);
+    for (number, workload) in (0..).zip(args.workloads()) {
+        // Each inserts keys of its own: no more than it has operations, the same for each driver
+        // and so rounded up.
+        let keys_max = args.operations + drivers(&args) as u64;
+        let first_insert = args.records + number * keys_max;
+        let (tally, took) = phase(&args, &shards, Some(workload), first_insert).await;
         report::print(workload.name(), &tally, took);
+        acknowledged.merge(tally);
     }
     let verdict = verify::compare(&shards, &acknowledged).await;
     println!("{verdict}");
@@ -64,10 +70,9 @@ async fn phase(
     args: &Args,
     shards: &Shards,
     workload: Option<Workload>,
-    acknowledged: &mut Tally,
+    first_insert: u64,
 ) -> (Tally, Duration) {
-    let workers = rack::workers();
-    let drivers = workers * args.tasks;
+    let (workers, drivers) = (rack::workers(), drivers(args));
     let all = match workload {
         None => args.records,
         Some(_) => args.operations,
@@ -84,8 +89,7 @@ async fn phase(
                 driver: driver as u64,
                 drivers: drivers as u64,
                 operations: all,
-                // Each workload inserts keys of its own.
-                first_insert: acknowledged.keys_end.max(args.records),
+                first_insert,
                 done: progress.counter(),
             };
             rack::spawn_on(driver % workers, drive::drive, job)
@@ -96,11 +100,18 @@ async fn phase(
         match task.await {
             Ok(of_task) => tally.merge(of_task),
             // What it had been told of is not known any more, and cannot be missed.
-            Err(error) => eprintln!("rack_kv: a task was lost: {error}"),
+            Err(error) => {
+                tally.lost_tasks += u64::from(error.has_run() != Some(false));
+                eprintln!("rack_kv: a task was lost: {error}");
+            }
         }
     }
     let took = began.elapsed();
     progress.finish().await;
-    acknowledged.merge(tally.clone());
     (tally, took)
+}
+
+/// How many tasks drive the store.
+fn drivers(args: &Args) -> usize {
+    rack::workers() * args.tasks
 }
