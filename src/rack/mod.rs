@@ -61,6 +61,8 @@ mod serve;
 pub(crate) mod side;
 mod spawn;
 pub(crate) mod start;
+#[cfg(test)]
+mod tests;
 mod trust;
 mod trustee;
 mod visit;

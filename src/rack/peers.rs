@@ -179,9 +179,8 @@ impl Peers {
     /// A node is dead; all survivors hear of it.
     pub(crate) fn lose(&self, shared: &Arc<Shared>, loss: &NodeLoss) {
         let node = loss.node as u32;
-        if !self.get(node).is_live() {
-            return;
-        }
+        // It may have been let go already, by what another node has said. **Invariant:** each death
+        // is told of once, as it is of the verdict alone, which comes once.
         // The default ends the process, unless the rack is to survive.
         (self.hook)(loss);
         shared.rack().arrivals().lose(node as usize);

@@ -1,0 +1,123 @@
+//! What befalls a rack of two nodes in one process, told in the order in which it may come.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use socket2::{Domain, Socket, Type};
+
+use crate::rack::Identity;
+use crate::rack::context::current;
+use crate::rack::join::Cause;
+use crate::rack::loss::{NodeLoss, What};
+use crate::rack::peers::Peers;
+use crate::rack::refs::Action;
+use crate::shared::Shared;
+use crate::{Builder, Runtime};
+
+/// Two nodes of one worker each, and what the first is told of losses.
+struct Two {
+    first: Option<Runtime>,
+    second: Option<Runtime>,
+    losses: Arc<AtomicUsize>,
+    _port: Socket,
+}
+
+impl Two {
+    /// The hook of the first counts, and then does this.
+    fn start_with(hook: impl Fn(&NodeLoss) + Send + Sync + 'static) -> Self {
+        let port = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        port.set_reuse_port(true).expect("it is not bound");
+        let any: SocketAddr = ([127, 0, 0, 1], 0).into();
+        port.bind(&any.into()).expect("some port is free");
+        let address = port.local_addr().expect("it is bound").as_socket();
+        let address = address.expect("an address of the internet").to_string();
+        let losses = Arc::new(AtomicUsize::new(0));
+        let counts = Arc::clone(&losses);
+        let first = build(0, &address).node_loss_hook(move |loss| {
+            counts.fetch_add(1, Ordering::SeqCst);
+            hook(loss);
+        });
+        let second = build(1, &address).node_loss_hook(|_| {});
+        let (first, second) = std::thread::scope(|scope| {
+            let second = scope.spawn(|| second.build().expect("it starts"));
+            let first = first.build().expect("it starts");
+            (first, second.join().expect("no panic"))
+        });
+        Self {
+            first: Some(first),
+            second: Some(second),
+            losses,
+            _port: port,
+        }
+    }
+
+    /// Runs a future on the first.
+    fn block_on<Fut: Future<Output: Send> + Send>(&self, future: Fut) -> Fut::Output {
+        self.first.as_ref().expect("it lives").block_on(future)
+    }
+
+    fn losses(&self) -> usize {
+        self.losses.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Two {
+    /// The first ends the rack, and the other goes when it hears of it.
+    fn drop(&mut self) {
+        let second = self.second.take();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                if let Some(second) = second {
+                    second.serve();
+                }
+            });
+            drop(self.first.take());
+        });
+    }
+}
+
+fn build(node: u32, rendezvous: &str) -> Builder {
+    let variable = |name: &str| {
+        Some(match name {
+            "GOSSAMER_NODE" => node.to_string(),
+            "GOSSAMER_NODES" => "2".to_owned(),
+            "GOSSAMER_RENDEZVOUS" => rendezvous.to_owned(),
+            "GOSSAMER_RENDEZVOUS_RESERVED" => "true".to_owned(),
+            "GOSSAMER_KEY" => "5eed".repeat(16),
+            "GOSSAMER_FABRIC" => "tcp".to_owned(),
+            "GOSSAMER_ON_NODE_LOSS" => "survive".to_owned(),
+            _ => return None,
+        })
+    };
+    let identity = Identity::from_variables(variable).expect("all is set");
+    Builder::new().workers(1).rack(identity)
+}
+
+fn peers(shared: &Shared) -> &Peers {
+    shared.rack().peers().expect("there is another node")
+}
+
+fn death() -> NodeLoss {
+    NodeLoss {
+        node: 1,
+        what: What::Died(Cause::Closed),
+    }
+}
+
+/// Another survivor may be told of a death first, settle it, and say so before this node has heard
+/// the verdict itself.
+#[test]
+fn verdict_after_a_survivor_has_settled() {
+    let rack = Two::start_with(|_| {});
+    rack.block_on(async {
+        let shared = current("a test");
+        let peers = peers(&shared);
+        peers.carry_out(&shared, vec![Action::Drain(peers.get(1).party)]);
+        peers.lose(&shared, &death());
+        // Nobody waits for the lost one.
+        crate::rack::barrier().await;
+    });
+    assert_eq!(rack.losses(), 1);
+}
