@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::contain::contain;
 use crate::rack::ending::Ending;
 use crate::rack::join::{Cause, Connections, Door, Identity, Membership, Party, Watch};
 use crate::rack::loss::{LossHook, NodeLoss};
@@ -130,7 +131,7 @@ impl Peers {
     /// This node is to end, as the rack goes on without it, or not at all.
     pub(crate) fn end_by(&self, loss: &NodeLoss) {
         self.set_ending();
-        (self.hook)(loss);
+        self.tell(loss);
         // If it lets the process go on, whoever serves need not wait any more.
         self.ending.set_status(1);
         self.ending.set_alone();
@@ -182,11 +183,17 @@ impl Peers {
         // It may have been let go already, by what another node has said. **Invariant:** each death
         // is told of once, as it is of the verdict alone, which comes once.
         // The default ends the process, unless the rack is to survive.
-        (self.hook)(loss);
+        self.tell(loss);
         shared.rack().arrivals().lose(node as usize);
         let party = self.get(node).party;
         self.carry_out(shared, self.references.handle(Event::Died(party)));
         self.step(shared, node, self.get(node).lose());
+    }
+
+    /// Tells the hook of a loss. It is foreign code, and whoever calls this has to go on.
+    fn tell(&self, loss: &NodeLoss) {
+        // The panic has been printed; there is nobody else to be told.
+        contain(|| (self.hook)(loss), |_| ());
     }
 
     /// Does what is next about a node that is being lost.

@@ -121,3 +121,14 @@ fn verdict_after_a_survivor_has_settled() {
     });
     assert_eq!(rack.losses(), 1);
 }
+/// The hook is foreign code, on a thread that all depends on.
+#[test]
+fn hook_that_panics() {
+    let rack = Two::start_with(|_| panic!("of the hook"));
+    rack.block_on(async {
+        let shared = current("a test");
+        peers(&shared).lose(&shared, &death());
+        crate::rack::barrier().await;
+    });
+    assert_eq!(rack.losses(), 1);
+}

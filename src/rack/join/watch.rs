@@ -100,7 +100,7 @@ impl Drop for Watch {
             // The hook itself may drop the last of it.
             && thread.thread().id() != thread::current().id()
         {
-            // Only a hook that panicked makes it fail, and that has been printed.
+            // A panic of it has been printed.
             let _ = thread.join();
         }
     }
