@@ -4,6 +4,7 @@ use gossamer_transport::rack::Fate;
 
 use crate::rack::error::{CallError, NotExecuted};
 use crate::rack::outbound::Completion;
+use crate::rack::refs::Envelope;
 use crate::rack::route::Note;
 use crate::rack::side::{Parked, RackSide, peers};
 use crate::rack::visit::ReplyTo;
@@ -52,11 +53,28 @@ impl RackSide {
             ended.push((late.remove(token).completion, error(node, Fate::Unknown)));
         }
         drop(late);
+        ended.extend(self.undelivered(worker));
         for (completion, error) in ended {
             self.complete(worker, completion, Err(error));
         }
         let peers = peers(worker);
         peers.step(worker.shared(), node, peers.get(node).drained());
+    }
+
+    /// The calls whose results are here, with trusts that will not be registered any more.
+    fn undelivered(&self, worker: &Worker) -> Vec<(Completion, CallError)> {
+        if !peers(worker).references().has_ended() {
+            return Vec::new(); // the owner's word comes, or the word of its death
+        }
+        let mut parked = self.parked.borrow_mut();
+        let replies = parked.extract_if(|_, parked| matches!(parked, Parked::Reply { .. }));
+        let end = |(envelope, parked): (Envelope, Parked)| match parked {
+            Parked::Reply { completion, .. } => {
+                Some((completion, error(envelope.from.number, Fate::Unknown)))
+            }
+            Parked::Call { .. } | Parked::Orphan(..) => None,
+        };
+        replies.filter_map(end).collect()
     }
 
     /// A call that waits for its trusts goes on waiting, without its link.

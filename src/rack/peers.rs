@@ -129,10 +129,17 @@ impl Peers {
     }
 
     /// This node is to end, as the rack goes on without it, or not at all.
-    pub(crate) fn end_by(&self, loss: &NodeLoss) {
+    pub(crate) fn end_by(&self, shared: &Arc<Shared>, loss: &NodeLoss) {
         self.set_ending();
         self.tell(loss);
-        // If it lets the process go on, whoever serves need not wait any more.
+        // If it lets the process go on: nobody hears this node any more, and nobody else will say
+        // so. What waits for another node has waited for the last time.
+        for peer in &self.peers {
+            if peer.party.number != self.me.number {
+                self.let_go(shared, peer);
+            }
+        }
+        // Whoever serves need not wait any more.
         self.ending.set_status(1);
         self.ending.set_alone();
     }
@@ -179,15 +186,20 @@ impl Peers {
 
     /// A node is dead; all survivors hear of it.
     pub(crate) fn lose(&self, shared: &Arc<Shared>, loss: &NodeLoss) {
-        let node = loss.node as u32;
         // It may have been let go already, by what another node has said. **Invariant:** each death
         // is told of once, as it is of the verdict alone, which comes once.
         // The default ends the process, unless the rack is to survive.
         self.tell(loss);
-        shared.rack().arrivals().lose(node as usize);
-        let party = self.get(node).party;
+        self.let_go(shared, self.get(loss.node as u32));
+    }
+
+    /// Nothing is expected of a node any more.
+    fn let_go(&self, shared: &Arc<Shared>, peer: &Peer) {
+        let party = peer.party;
+        shared.rack().arrivals().lose(party.number as usize);
         self.carry_out(shared, self.references.handle(Event::Died(party)));
-        self.step(shared, node, self.get(node).lose());
+        // References that have ended ask for nothing.
+        self.step(shared, party.number, peer.lose());
     }
 
     /// Tells the hook of a loss. It is foreign code, and whoever calls this has to go on.
@@ -239,7 +251,7 @@ impl Peers {
                     self.step(shared, node.number, self.get(node.number).lose());
                 }
                 Action::Reject { node, .. } => self.suspect(node.number, Cause::Damaged),
-                Action::End => self.end_by(&NodeLoss::fenced(self.me.number)),
+                Action::End => self.end_by(shared, &NodeLoss::fenced(self.me.number)),
             }
         }
     }

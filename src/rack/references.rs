@@ -119,6 +119,11 @@ impl References {
         self.lock().waiting.remove(&envelope)
     }
 
+    /// Whether nothing is delivered any more.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().refs.has_ended()
+    }
+
     /// How many properties of this node are exported, how many of others it holds, and how many
     /// messages wait.
     pub(crate) fn counts(&self) -> (usize, usize, usize) {

@@ -129,8 +129,8 @@ fn hear(shared: &Arc<Shared>, verdict: Verdict) {
             party: Party { node, .. },
             cause,
         } => peers.lose(shared, &loss(node, What::Died(cause))),
-        Verdict::Fenced { .. } => peers.end_by(&loss(me, What::Fenced)),
-        Verdict::Orphaned { cause } => peers.end_by(&loss(0, What::Orphaned(cause))),
+        Verdict::Fenced { .. } => peers.end_by(shared, &loss(me, What::Fenced)),
+        Verdict::Orphaned { cause } => peers.end_by(shared, &loss(0, What::Orphaned(cause))),
         Verdict::Ends { status } => peers.set_ended(status),
         Verdict::Alone => peers.ending().set_alone(),
     }

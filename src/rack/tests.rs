@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use socket2::{Domain, Socket, Type};
 
-use crate::rack::Identity;
 use crate::rack::context::current;
 use crate::rack::join::Cause;
 use crate::rack::loss::{NodeLoss, What};
 use crate::rack::peers::Peers;
 use crate::rack::refs::Action;
+use crate::rack::{CallError, Identity, spawn_on};
 use crate::shared::Shared;
 use crate::{Builder, Runtime};
 
@@ -129,6 +129,29 @@ fn hook_that_panics() {
         let shared = current("a test");
         peers(&shared).lose(&shared, &death());
         crate::rack::barrier().await;
+    });
+    assert_eq!(rack.losses(), 1);
+}
+
+/// A hook may let a node go on that the others have given up; nothing then waits for them.
+#[test]
+fn calls_of_a_fenced_node_end() {
+    let rack = Two::start_with(|_| {});
+    rack.block_on(async {
+        let shared = current("a test");
+        let never = async |_: ()| std::future::pending::<()>().await;
+        let under_way = spawn_on(1, never, ());
+        // It has begun: later in the order of that link.
+        let there = crate::rack::trustees()[1];
+        let probe = crate::rack::entrust_on(there, |_: ()| 0, ()).await;
+        peers(&shared).end_by(&shared, &NodeLoss::fenced(0));
+        let ended = under_way.await;
+        assert!(
+            matches!(ended, Err(CallError::Unknown { node: 1 })),
+            "{ended:?}"
+        );
+        let late = probe.try_apply_with(|_, ()| (), ()).await;
+        assert_eq!(late.expect_err("nobody hears it").has_run(), Some(false));
     });
     assert_eq!(rack.losses(), 1);
 }

@@ -72,6 +72,11 @@ impl<P> Refs<P> {
         !self.has_ended && self.peers.is_open(node)
     }
 
+    /// Whether this node was fenced: no word of others is taken in any more, and nothing delivered.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
     /// How many properties of this node are exported.
     pub(crate) fn exported(&self) -> usize {
         self.exports.len()
