@@ -5,6 +5,7 @@ use std::future::Future;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::error::ApplyError;
 use crate::latch::Latched;
 use crate::rack::calls::{ApplyLatched, Launch, Travels, With};
 use crate::rack::entry::CapturesNothing;
@@ -146,7 +147,11 @@ impl<T: 'static> LatchTrust<T> {
             Place::Here(trust) => {
                 let local = crate::LatchTrust::from_trust(trust.clone());
                 let launch = async move |property: &mut T| f(property, args).await;
-                local.try_launch(launch).await.map_err(CallError::from)
+                local.try_launch(launch).await.map_err(|error| match error {
+                    // It may have run as far as to an await, and have been dropped there.
+                    ApplyError::Closed => CallError::Cancelled,
+                    error => CallError::from(error),
+                })
             }
             Place::There(remote, _) => {
                 let call = remote.call_late::<With<Launch<T, A, U>, F>, F, A, U>(args);

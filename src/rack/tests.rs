@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures::FutureExt;
 use socket2::{Domain, Socket, Type};
 
 use crate::rack::context::current;
@@ -154,4 +155,27 @@ fn calls_of_a_fenced_node_end() {
         assert_eq!(late.expect_err("nobody hears it").has_run(), Some(false));
     });
     assert_eq!(rack.losses(), 1);
+}
+
+/// A launch that has begun has run in part: nobody may take it for safe to issue again.
+#[test]
+fn launch_that_shutdown_drops_at_an_await() {
+    let runtime = Builder::new().workers(2).build().expect("it starts");
+    let launched = runtime.block_on(async {
+        let there = crate::rack::trustees()[1];
+        let latched = crate::rack::entrust_latched_on(there, |_: ()| 0, ()).await;
+        let launch = async |n: &mut i32, ()| {
+            *n += 1;
+            std::future::pending::<()>().await;
+        };
+        let mut launched = Box::pin(async move { latched.try_launch_with(launch, ()).await });
+        assert!((&mut launched).now_or_never().is_none());
+        // It has begun: whatever was posted there before this has run.
+        let probe = crate::rack::entrust_on(there, |_: ()| 0, ()).await;
+        probe.apply(|_| ()).await;
+        launched
+    });
+    drop(runtime);
+    let ended = futures::executor::block_on(launched);
+    assert!(matches!(ended, Err(CallError::Cancelled)), "{ended:?}");
 }
