@@ -59,6 +59,10 @@ impl RackPlan {
         workers: usize,
         dedicated: usize,
     ) -> Result<(Node, Option<Met>), BuildError> {
+        if self.identity.is_alone() {
+            // Nobody is to be told who it is: a plain start asks the system for nothing.
+            return Ok((Node::alone(workers, dedicated), None));
+        }
         let joined = self.identity.join(workers)?;
         let (identity, membership, connections) = joined.into_parts();
         let Some(connections) = connections else {

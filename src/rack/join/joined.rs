@@ -84,6 +84,11 @@ impl Identity {
         })
     }
 
+    /// Whether it is to be a rack of one, which meets nobody.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.meeting.is_none()
+    }
+
     fn alone(&self, workers: u32) -> Result<Membership, JoinError> {
         let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Ok(Membership {
