@@ -57,6 +57,8 @@ pub(super) fn spawn_acceptor(shared: &Arc<Shared>, listener: net::TcpListener) {
 /// Hears who it is; `None` for who is to be left alone.
 async fn admit(shared: &Shared, mut stream: &TcpStream) -> Option<Channel> {
     let peers = shared.rack().peers()?;
+    // Whoever only reads would never notice that the other host is gone.
+    stream.set_silence_max(peers.silence_max()).ok()?;
     let nonce = nonce().ok()?;
     let deadline = Instant::now() + ADMISSION_TIME;
     let mut admission = peers.door().admit(&nonce, deadline);

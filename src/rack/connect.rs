@@ -58,6 +58,8 @@ async fn open(shared: &Shared, worker: u32, node: u32) -> Result<TcpStream, Open
     let peers = shared.rack().peers().ok_or(OpenError::Closed)?;
     let stream = TcpStream::connect(peers.get(node).address).await?;
     stream.set_nodelay(true)?;
+    // What is not acknowledged is sent again for very long; the reader, who asks too, notices.
+    stream.set_silence_max(peers.silence_max())?;
     let nonce = nonce().map_err(|_| OpenError::Closed)?;
     let deadline = Instant::now() + OPEN_TIME;
     let mut opening = peers.door().open(worker, node, &nonce, deadline);

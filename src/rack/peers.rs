@@ -25,6 +25,8 @@ pub(crate) struct Peers {
     door: Door,
     hook: LossHook,
     memory: Option<Memory>,
+    /// For how long nothing may be heard of a node.
+    silence_max: Duration,
     /// Who watches for deaths, while the workers run.
     watch: Mutex<Option<Arc<Watch>>>,
     /// The rack ends: what is lost from now on was to go.
@@ -40,6 +42,7 @@ impl Peers {
         local_workers: u32,
         hook: LossHook,
         memory: Option<Memory>,
+        silence_max: Duration,
     ) -> Self {
         let nodes: Vec<_> = membership
             .members
@@ -65,6 +68,7 @@ impl Peers {
             door: connections.door.clone(),
             hook,
             memory,
+            silence_max,
             watch: Mutex::new(None),
             is_ending: AtomicBool::new(false),
             ending: Ending::default(),
@@ -90,6 +94,11 @@ impl Peers {
     /// What others of this host write for this node.
     pub(crate) fn memory(&self) -> Option<&Memory> {
         self.memory.as_ref()
+    }
+
+    /// For how long nothing may be heard of a node.
+    pub(crate) fn silence_max(&self) -> Duration {
+        self.silence_max
     }
 
     pub(crate) fn ending(&self) -> &Ending {

@@ -77,6 +77,7 @@ impl RackPlan {
             workers as u32,
             hook,
             memory,
+            self.silence_max,
         );
         let members = membership.members.iter().map(|member| Member {
             workers: member.workers,
