@@ -2,6 +2,7 @@
 //! where the workers take things from.
 
 use std::cell::Cell;
+use std::io;
 use std::net;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -145,25 +146,26 @@ async fn attend(
     cut: oneshot::Receiver<()>,
 ) -> Option<Cause> {
     let memory = shared.rack().peers().and_then(Peers::memory)?;
-    let mut question = QUESTION;
-    match timeout(ADMISSION_TIME, stream.read_exact(&mut question)).await {
-        Ok(Ok(())) if question == QUESTION => {}
-        Ok(Ok(())) => return Some(Cause::Damaged),
-        _ => return Some(Cause::Closed),
-    }
-    // Before it can write, all look where it will.
-    for worker in 0..=shared.workers().len() {
-        open_on(shared, worker, channel.from.node, channel.worker);
-    }
-    let number = memory.number().to_le_bytes();
-    if stream.write_all(&number).await.is_err() {
-        return Some(Cause::Closed);
-    }
     let ring = async {
+        let mut question = QUESTION;
+        match stream.read_exact(&mut question).await {
+            Ok(()) if question == QUESTION => {}
+            Ok(()) => return Some(Cause::Damaged),
+            // It was not in time for the writer, who comes again.
+            Err(_) => return None,
+        }
+        // Before it can write, all look where it will.
+        for worker in 0..=shared.workers().len() {
+            open_on(shared, worker, channel.from.node, channel.worker);
+        }
+        let number = memory.number().to_le_bytes();
+        if stream.write_all(&number).await.is_err() {
+            return Some(Cause::Closed);
+        }
         let mut bell = [0; 2];
         loop {
             if stream.read_exact(&mut bell).await.is_err() {
-                return Cause::Closed;
+                return Some(Cause::Closed);
             }
             match shared.workers().get(usize::from(u16::from_le_bytes(bell))) {
                 Some(worker) => worker.notify(),
@@ -172,7 +174,7 @@ async fn attend(
         }
     };
     match select(std::pin::pin!(ring), cut).await {
-        Either::Left((cause, _)) => Some(cause),
+        Either::Left((cause, _)) => cause,
         Either::Right(_) => None,
     }
 }
@@ -221,6 +223,7 @@ impl Inlet<'_> {
         mut stream: TcpStream,
         mut cut: oneshot::Receiver<()>,
     ) -> Option<Cause> {
+        let mut is_unused = true;
         loop {
             let read = select(stream.read(self.decoder.space()), &mut cut).await;
             let count = match read {
@@ -234,6 +237,15 @@ impl Inlet<'_> {
                     return None;
                 }
             };
+            let is_over = match &count {
+                Ok(count) => *count == 0,
+                Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+            };
+            if is_over && is_unused {
+                // It was not in time for the writer, who comes again.
+                return None;
+            }
+            is_unused = false;
             let ended = match count {
                 Ok(0) | Err(_) => Err(Cause::Closed),
                 Ok(count) => self.handle(count),

@@ -9,10 +9,10 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use futures::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use gossamer_executor::time::timeout;
+use gossamer_executor::time::{sleep, timeout};
 
 use crate::net::TcpStream;
-use crate::rack::join::{Cause, ChannelError, nonce};
+use crate::rack::join::{Cause, ChannelError, EncounterError, nonce};
 use crate::rack::route::Fabric;
 use crate::rack::side::RackSide;
 use crate::shared::Shared;
@@ -22,14 +22,10 @@ use crate::worker::Worker;
 pub(super) fn spawn_writer(worker: &Worker, node: u32) {
     let (shared, index) = (Arc::clone(worker.shared()), worker.index());
     drop(gossamer_executor::spawn(async move {
-        let opened = timeout(OPEN_TIME, open(&shared, index, node)).await;
-        let stream = match opened {
-            Ok(Ok(stream)) => Rc::new(stream),
-            _ => return suspect(&shared, node, Cause::Unreachable),
+        let Some(stream) = connect(&shared, index, node).await else {
+            return;
         };
-        if !open_fabric(&shared, index, node, &stream).await {
-            return suspect(&shared, node, Cause::Unreachable);
-        }
+        let stream = Rc::new(stream);
         let reading = Rc::clone(&stream);
         let told = Arc::clone(&shared);
         // The other side writes nothing: what can be read is the end.
@@ -53,14 +49,53 @@ fn suspect(shared: &Shared, node: u32, cause: Cause) {
     }
 }
 
+/// Connects, as often as it takes, until there is a connection to write to; `None` if the node is
+/// lost, or is said to be.
+///
+/// Slow is not dead: delegated code may hold a worker at either end for longer than anything here
+/// may take. Out of reach is a node whose host answers no connection for `silence_max`.
+async fn connect(shared: &Shared, worker: u32, node: u32) -> Option<TcpStream> {
+    let peers = shared.rack().peers()?;
+    let mut unanswered_since = None;
+    while peers.get(node).is_live() {
+        let began = Instant::now();
+        match try_connect(shared, worker, node).await {
+            Ok(stream) => return Some(stream),
+            Err(OpenError::Broken) => unanswered_since = None,
+            Err(OpenError::Unanswered) => {
+                let since = *unanswered_since.get_or_insert(began);
+                // Never after one try: this worker may have been held itself meanwhile.
+                if since != began && since.elapsed() >= peers.silence_max() {
+                    break;
+                }
+            }
+            Err(OpenError::Refused) => break,
+        }
+        sleep(OPEN_PAUSE).await;
+    }
+    suspect(shared, node, Cause::Unreachable); // which says nothing of a node that is lost
+    None
+}
+
+async fn try_connect(shared: &Shared, worker: u32, node: u32) -> Result<TcpStream, OpenError> {
+    let stream = open(shared, worker, node).await?;
+    open_fabric(shared, worker, node, &stream).await?;
+    Ok(stream)
+}
+
 /// Connects, and proves who we are before anything else is said.
 async fn open(shared: &Shared, worker: u32, node: u32) -> Result<TcpStream, OpenError> {
-    let peers = shared.rack().peers().ok_or(OpenError::Closed)?;
-    let stream = TcpStream::connect(peers.get(node).address).await?;
+    let peers = shared.rack().peers().ok_or(OpenError::Refused)?;
+    let connecting = TcpStream::connect(peers.get(node).address);
+    // Two tries fit into the time in which it must answer one.
+    let connected = timeout(peers.silence_max() / 2, connecting).await;
+    let Ok(Ok(stream)) = connected else {
+        return Err(OpenError::Unanswered);
+    };
     stream.set_nodelay(true)?;
     // What is not acknowledged is sent again for very long; the reader, who asks too, notices.
     stream.set_silence_max(peers.silence_max())?;
-    let nonce = nonce().map_err(|_| OpenError::Closed)?;
+    let nonce = nonce().map_err(|_| OpenError::Broken)?;
     let deadline = Instant::now() + OPEN_TIME;
     let mut opening = peers.door().open(worker, node, &nonce, deadline);
     let mut buffer = [0; HANDSHAKE_BYTES];
@@ -71,40 +106,38 @@ async fn open(shared: &Shared, worker: u32, node: u32) -> Result<TcpStream, Open
             .poll_timeout()
             .saturating_duration_since(Instant::now());
         let read = timeout(left, (&stream).read(&mut buffer)).await;
-        let count = read.map_err(|_| ChannelError::TooSlow)??;
+        let count = read.map_err(|_| OpenError::Broken)??;
         if count == 0 {
-            return Err(OpenError::Closed);
+            return Err(OpenError::Broken);
         }
-        opening.handle_timeout(Instant::now())?;
+        // What has come counts, however late this worker comes to it.
         if opening.handle_bytes(&buffer[..count])? {
             let rest = std::mem::take(opening.output());
             (&stream).write_all(&rest).await?;
             return Ok(stream);
         }
+        opening.handle_timeout(Instant::now())?;
     }
 }
 
 /// Maps the memory of the node, if it shares that: it says under which number it has it open.
-async fn open_fabric(shared: &Shared, worker: u32, node: u32, mut stream: &TcpStream) -> bool {
-    let Some(shm) = shared
-        .rack()
-        .peers()
-        .and_then(|peers| peers.get(node).shm())
-    else {
-        return true;
+async fn open_fabric(
+    shared: &Shared,
+    worker: u32,
+    node: u32,
+    mut stream: &TcpStream,
+) -> Result<(), OpenError> {
+    let shm = shared.rack().peers();
+    let Some(shm) = shm.and_then(|peers| peers.get(node).shm()) else {
+        return Ok(());
     };
     // Asked for, so that it never comes together with the last word of the handshake.
-    if stream.write_all(&QUESTION).await.is_err() {
-        return false;
-    }
+    stream.write_all(&QUESTION).await?;
     let mut number = [0; 4];
-    let read = timeout(OPEN_TIME, stream.read_exact(&mut number)).await;
-    if !matches!(read, Ok(Ok(()))) {
-        return false;
-    }
-    let Ok(channel) = shm.channel(worker, u32::from_le_bytes(number)) else {
-        return false;
-    };
+    // However long it takes: who has asked and goes away is taken for dead.
+    stream.read_exact(&mut number).await?;
+    let channel = shm.channel(worker, u32::from_le_bytes(number));
+    let channel = channel.map_err(|_| OpenError::Refused)?;
     Worker::with(|worker| {
         if let Some(side) = worker.and_then(Worker::rack) {
             let mut route = side.route(node).borrow_mut();
@@ -113,18 +146,35 @@ async fn open_fabric(shared: &Shared, worker: u32, node: u32, mut stream: &TcpSt
             side.set_dirty();
         }
     });
-    true
+    Ok(())
 }
 
 /// Why a connection did not open.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OpenError {
-    #[error("the connection")]
-    Io(#[from] io::Error),
-    #[error("the other node")]
-    Refused(#[from] ChannelError),
-    #[error("it was closed")]
-    Closed,
+    /// Nobody has answered at its address.
+    Unanswered,
+    /// It ended before it was open, or took too long: the next one may do better.
+    Broken,
+    /// The other node will never let us in, or we cannot go on with it.
+    Refused,
+}
+
+impl From<io::Error> for OpenError {
+    fn from(_: io::Error) -> Self {
+        Self::Broken
+    }
+}
+
+impl From<ChannelError> for OpenError {
+    fn from(error: ChannelError) -> Self {
+        match error {
+            ChannelError::TooSlow | ChannelError::Encounter(EncounterError::TooSlow) => {
+                Self::Broken
+            }
+            _ => Self::Refused,
+        }
+    }
 }
 
 /// Writes what is in the channel, as it comes; ends when the node is lost.
@@ -168,7 +218,8 @@ impl RackSide {
 
 /// What asks for the number of the memory; of the length of a bell.
 pub(super) const QUESTION: [u8; 2] = [b'?'; 2];
-/// How long it may take to reach a node and to be let in.
+/// How long it may take to be let in by a node that has answered, before it is tried again.
 const OPEN_TIME: Duration = Duration::from_secs(10);
+const OPEN_PAUSE: Duration = Duration::from_millis(50);
 /// More than what either side says in one turn.
 const HANDSHAKE_BYTES: usize = 512;

@@ -50,6 +50,7 @@ pub use joined::Joined;
 pub use membership::{Member, Membership};
 
 pub(crate) use channel::{Channel, ChannelError, Door};
+pub(crate) use encounter::EncounterError;
 pub(crate) use host::nonce;
 pub(crate) use joined::{Connections, ControlLink};
 pub(crate) use liveness::{Cause, Verdict};
