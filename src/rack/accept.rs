@@ -1,11 +1,11 @@
 //! The connections that other nodes write: let in once they have proved who they are, and read to
 //! where the workers take things from.
 
-use std::cell::Cell;
+use std::collections::VecDeque;
 use std::io;
 use std::net;
 use std::os::fd::OwnedFd;
-use std::rc::Rc;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,28 +24,32 @@ use crate::worker::Worker;
 
 /// Lets connections in, on worker 0, for as long as the runtime lives.
 pub(super) fn spawn_acceptor(shared: &Arc<Shared>, listener: net::TcpListener) {
-    let strangers = Arc::clone(shared);
+    let acceptor = Arc::clone(shared);
     let accept = move || async move {
         let Ok(listener) = TcpListener::try_from(listener) else {
             return;
         };
-        let waiting = Rc::new(Cell::new(0));
+        // Those that have not proved themselves, from the oldest on; dropped, it ends one.
+        let mut waiting = VecDeque::new();
         loop {
             match listener.accept().await {
-                Ok((stream, _)) if waiting.get() < STRANGERS_MAX => {
-                    let (shared, waiting) = (Arc::clone(&strangers), Rc::clone(&waiting));
-                    waiting.set(waiting.get() + 1);
+                Ok((stream, _)) => {
+                    let (stays, sent_away) = oneshot::channel();
+                    make_room(&mut waiting, STRANGERS_MAX - 1);
+                    waiting.push_back(stays);
+                    let shared = Arc::clone(&acceptor);
                     drop(gossamer_executor::spawn(async move {
                         // Who does not prove himself in time is left alone.
-                        let admitted = timeout(ADMISSION_TIME, admit(&shared, &stream)).await;
-                        waiting.set(waiting.get() - 1);
-                        if let Ok(Some(channel)) = admitted {
+                        let admitted = timeout(ADMISSION_TIME, admit(&shared, &stream));
+                        let admitted = match select(pin!(admitted), sent_away).await {
+                            Either::Left((Ok(Some(channel)), _)) => Some(channel),
+                            Either::Left(_) | Either::Right(_) => None,
+                        };
+                        if let Some(channel) = admitted {
                             read_elsewhere(&shared, stream, channel);
                         }
                     }));
                 }
-                // As many as may knock do: the others have to come again.
-                Ok(_) => {}
                 // Of descriptors there may be more in a while.
                 Err(_) => sleep(ACCEPT_PAUSE).await,
             }
@@ -53,6 +57,15 @@ pub(super) fn spawn_acceptor(shared: &Arc<Shared>, listener: net::TcpListener) {
     };
     // If the worker has ended, so has the rack.
     drop(shared.workers()[0].remote().spawn(accept));
+}
+
+/// Sends the oldest away, so that at most so many stay. A node needs less time than a stranger who
+/// only occupies places, and comes again if it had to go.
+fn make_room(strangers: &mut VecDeque<oneshot::Sender<()>>, max: usize) {
+    strangers.retain(|stays| !stays.is_canceled());
+    while strangers.len() > max {
+        strangers.pop_front();
+    }
 }
 
 /// Hears who it is; `None` for who is to be left alone.
@@ -173,7 +186,7 @@ async fn attend(
             }
         }
     };
-    match select(std::pin::pin!(ring), cut).await {
+    match select(pin!(ring), cut).await {
         Either::Left((cause, _)) => cause,
         Either::Right(_) => None,
     }
@@ -273,7 +286,7 @@ impl Inlet<'_> {
 }
 
 /// So many that have not proved themselves may be connected at a time.
-const STRANGERS_MAX: u32 = 256;
+const STRANGERS_MAX: usize = 256;
 /// How long each of them may take.
 const ADMISSION_TIME: Duration = Duration::from_secs(5);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -1,7 +1,7 @@
 //! What befalls a rack of two nodes in one process, told in the order in which it may come.
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -22,14 +22,14 @@ struct Two {
     first: Option<Runtime>,
     second: Option<Runtime>,
     losses: Arc<AtomicUsize>,
-    _port: Socket,
+    port: Socket,
 }
 
 impl Two {
     /// The hook of the first counts, and then does this.
     fn start_with(hook: impl Fn(&NodeLoss) + Send + Sync + 'static) -> Self {
         let port = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        port.set_reuse_port(true).expect("it is not bound");
+        port.set_reuseport(true).expect("it is not bound");
         let any: SocketAddr = ([127, 0, 0, 1], 0).into();
         port.bind(&any.into()).expect("some port is free");
         let address = port.local_addr().expect("it is bound").as_socket();
@@ -50,7 +50,7 @@ impl Two {
             first: Some(first),
             second: Some(second),
             losses,
-            _port: port,
+            port,
         }
     }
 
@@ -178,4 +178,23 @@ fn launch_that_shutdown_drops_at_an_await() {
     drop(runtime);
     let ended = futures::executor::block_on(launched);
     assert!(matches!(ended, Err(CallError::Cancelled)), "{ended:?}");
+}
+
+/// Whoever takes all places at the door keeps no node out, and nobody is blamed for it.
+#[test]
+fn strangers_take_all_places_at_the_door() {
+    let rack = Two::start_with(|_| {});
+    let door = rack.port.local_addr().expect("it is bound").as_socket();
+    let door = door.expect("an address of the internet");
+    let strangers: Vec<_> = (0..300)
+        .map(|_| TcpStream::connect(door).expect("it listens"))
+        .collect();
+    let second = rack.second.as_ref().expect("it lives");
+    second.block_on(async {
+        let there = crate::rack::trustees()[0];
+        let trust = crate::rack::entrust_on(there, |_: ()| 7, ()).await;
+        assert_eq!(trust.apply(|n| *n).await, 7);
+    });
+    drop(strangers);
+    assert_eq!(rack.losses(), 0);
 }
