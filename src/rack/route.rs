@@ -159,12 +159,13 @@ impl Route {
         }
     }
 
-    /// Publishes to nobody, so that what has come can be taken in to its end.
+    /// Publishes to nobody, so that what has come can be taken in to its end. Calls that were not
+    /// sent stay so: they have certainly not run.
     pub(crate) fn publish_to_nobody(&mut self) {
         for pair in &mut self.pairs {
-            // What is wrong ends the link, as is to be.
-            let _ = pair.client.publish(&mut Nobody);
-            let _ = pair.trustee.publish(&mut Nobody);
+            // A link keeps what is wrong, and tells whoever takes the next thing from it.
+            let _ = pair.client.publish(&mut Nobody { takes: false });
+            let _ = pair.trustee.publish(&mut Nobody { takes: true });
         }
     }
 
@@ -202,15 +203,52 @@ fn publish(pairs: &mut [Pair], channel: &mut impl Channel) -> Result<(), LinkErr
     }
 }
 
-/// A channel to nobody.
-struct Nobody;
+/// A channel to nobody, which takes all or nothing.
+struct Nobody {
+    takes: bool,
+}
 
 impl Channel for Nobody {
     fn push(&mut self, _: Place, _: &[u8], _: u64) -> Result<(), Refusal> {
-        Ok(())
+        match self.takes {
+            true => Ok(()),
+            false => Err(Refusal::Busy),
+        }
     }
 
     fn flush(&mut self) -> Result<(), Refusal> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use gossamer_transport::rack::{Fate, Request};
+
+    use super::*;
+    use crate::rack::refs::Node;
+
+    /// They wait for a connection that never comes about, short ones and long ones.
+    #[test]
+    fn calls_that_were_never_sent_to_a_lost_node() {
+        let party = Node {
+            number: 1,
+            incarnation: 2,
+        };
+        let peer = Peer::new(party, SocketAddr::from(([127, 0, 0, 1], 1)), 1, 1, None);
+        let mut route = Route::new(true);
+        let at = route.pair(&peer, 0, 0).expect("there is memory");
+        for bytes in [8, 1 << 20] {
+            let client = &mut route.pairs[at].client;
+            let issued = client.issue(Request::default(), vec![0; bytes], Note::Unread);
+            assert!(issued.is_ok());
+        }
+        route.publish_to_nobody();
+        assert!(!route.has_arrived());
+        let unanswered = route.pairs.remove(at).client.into_unanswered();
+        let fates: Vec<_> = unanswered.map(|(_, fate)| fate).collect();
+        assert_eq!(fates, [Fate::NotSent; 2]);
     }
 }
