@@ -36,6 +36,8 @@ pub(crate) enum Arrival {
     Deliver(Vec<refs::Handle>),
     /// The worker is told when it may.
     Wait(Envelope),
+    /// It is never delivered: it cannot be meant, or nothing of its sender counts any more.
+    Refused,
 }
 
 impl References {
@@ -102,6 +104,10 @@ impl References {
             && let Action::Deliver { handles, .. } = actions.swap_remove(at)
         {
             return (Arrival::Deliver(handles), actions);
+        }
+        let is_rejected = |action: &Action<_>| matches!(action, Action::Reject { .. });
+        if actions.iter().any(is_rejected) || !state.refs.is_waiting(envelope) {
+            return (Arrival::Refused, actions);
         }
         state.waiting.insert(envelope, worker);
         (Arrival::Wait(envelope), actions)
@@ -234,5 +240,28 @@ impl Relative {
 impl fmt::Debug for References {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("References").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rack::refs::Message;
+
+    /// A message for which nobody would ever be told that it may be looked at.
+    #[test]
+    fn message_of_a_stranger() {
+        let node = |number| Node {
+            number,
+            incarnation: 1,
+        };
+        let references = References::new(node(0), [node(0), node(1)]);
+        let header = Header {
+            message: Message(1),
+            handles: Vec::new(),
+        };
+        let (arrival, actions) = references.arrived(node(2), header, 0);
+        assert!(matches!(arrival, Arrival::Refused), "{arrival:?}");
+        assert!(matches!(actions[..], [Action::Reject { .. }]));
     }
 }

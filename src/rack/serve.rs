@@ -154,6 +154,7 @@ impl RackSide {
                         self.route(node).borrow_mut().pairs[at].blocked = Some(arrival);
                         Ok(None)
                     }
+                    references::Arrival::Refused => Err(Nonsense("table of trusts")),
                 }
             }
         }
@@ -291,6 +292,7 @@ impl RackSide {
                         self.parked.borrow_mut().insert(envelope, parked);
                         return Ok(());
                     }
+                    references::Arrival::Refused => return Err(Nonsense("table of trusts")),
                 }
             }
             Status::Later => return Err(Nonsense("result")),

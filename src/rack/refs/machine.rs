@@ -72,6 +72,11 @@ impl<P> Refs<P> {
         !self.has_ended && self.peers.is_open(node)
     }
 
+    /// Whether a message that has come waits for an owner's word.
+    pub(crate) fn is_waiting(&self, envelope: Envelope) -> bool {
+        self.inbound.contains_key(&envelope)
+    }
+
     /// Whether this node was fenced: no word of others is taken in any more, and nothing delivered.
     pub(crate) fn has_ended(&self) -> bool {
         self.has_ended
