@@ -17,6 +17,37 @@ impl RackSide {
             self.poll_route(worker, node);
             self.route(node).borrow_mut().publish_to_nobody();
         }
+        for (completion, error) in self.close_route(worker, node) {
+            self.complete(worker, completion, Err(error));
+        }
+        let peers = peers(worker);
+        peers.step(worker.shared(), node, peers.get(node).drained());
+    }
+
+    /// The worker ends: nothing comes for it any more. What is told here is told while there is
+    /// somebody to contain it.
+    pub(crate) fn sweep(&self, worker: &Worker) {
+        for node in 0..self.routes.len() as u32 {
+            for (completion, error) in self.close_route(worker, node) {
+                let error = match error {
+                    CallError::NotExecuted(_) => CallError::NotExecuted(NotExecuted::Closed),
+                    error => error,
+                };
+                self.complete(worker, completion, Err(error));
+            }
+        }
+        let parked = std::mem::take(&mut *self.parked.borrow_mut());
+        for (envelope, parked) in parked {
+            if let Parked::Reply { completion, .. } = parked {
+                let error = error(envelope.from.number, Fate::Unknown);
+                self.complete(worker, completion, Err(error));
+            }
+        }
+        self.tell_unsent(worker);
+    }
+
+    /// Takes all calls that the node owes an outcome, and what comes of them.
+    fn close_route(&self, worker: &Worker, node: u32) -> Vec<(Completion, CallError)> {
         let mut route = self.route(node).borrow_mut();
         route.kill();
         let writer = route.writer.take();
@@ -54,11 +85,7 @@ impl RackSide {
         }
         drop(late);
         ended.extend(self.undelivered(worker));
-        for (completion, error) in ended {
-            self.complete(worker, completion, Err(error));
-        }
-        let peers = peers(worker);
-        peers.step(worker.shared(), node, peers.get(node).drained());
+        ended
     }
 
     /// The calls whose results are here, with trusts that will not be registered any more.

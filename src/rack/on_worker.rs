@@ -44,6 +44,13 @@ impl Worker {
         }
     }
 
+    /// The worker ends, and with it all that waits here for other nodes.
+    pub(crate) fn sweep_rack(&self) {
+        if let Some(side) = self.rack() {
+            side.sweep(self);
+        }
+    }
+
     /// A node is lost: takes in what has come from it, and lets it go.
     pub(crate) fn rack_drain(&self, node: u32) {
         if let Some(side) = self.rack() {

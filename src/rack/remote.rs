@@ -127,7 +127,10 @@ impl Remote {
             charge();
             let then = move |reply: Reply| match reply.and_then(decoded::<U>) {
                 Ok(result) => then(result),
-                Err(error) => error.raise(), // whoever runs it tells the panic hook
+                Err(error) => {
+                    drop(then); // foreign code, which must not run in an unwind
+                    error.raise() // whoever runs it tells the panic hook
+                }
             };
             worker.rack_issue(outbound, Completion::Then(Box::new(then)));
         });

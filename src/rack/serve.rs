@@ -10,14 +10,14 @@ use crate::rack::entry::{CallWord, Entry};
 use crate::rack::envelope::{
     Class, Kind, Nonsense, Relative, Status, Table, control_of, take_token,
 };
-use crate::rack::error::Refusal;
+use crate::rack::error::{CallError, Refusal};
 use crate::rack::outbound::Completion;
 use crate::rack::references::{self, trusts};
 use crate::rack::refs::{self, Envelope, Event};
 use crate::rack::remote::PropertyId;
 use crate::rack::route::{Arrival, Note};
 use crate::rack::side::{Parked, RackSide, peers};
-use crate::rack::visit::{Failure, Outcome, ReplyTo, Served, Visit};
+use crate::rack::visit::{Failure, Outcome, Reply, ReplyTo, Served, Visit};
 use crate::worker::Worker;
 
 /// What is answered to a request: at once, or when its trusts are registered.
@@ -56,7 +56,7 @@ impl RackSide {
             let bytes = answer.payload.into_owned();
             drop(route);
             progressed = true;
-            self.settle(worker, node, note, Status::of_byte(status)?, &bytes)?;
+            self.settle(worker, node, note, status, &bytes)?;
         }
         for _ in 0..REQUESTS_PER_TURN {
             let mut route = self.route(node).borrow_mut();
@@ -117,7 +117,7 @@ impl RackSide {
                     Some(late) => Note::Now(late.completion, None),
                     None => Note::Unread,
                 };
-                self.settle(worker, node, note, Status::of_byte(status)?, bytes)?;
+                self.settle(worker, node, note, status, bytes)?;
                 done
             }
             Class::Call => {
@@ -139,12 +139,7 @@ impl RackSide {
                     return Ok(Some(self.run(worker, arrival, &[], reply_to)));
                 };
                 arrival.relatives = relatives;
-                let (arrived, actions) =
-                    peers(worker)
-                        .references()
-                        .arrived(from, header, worker.index());
-                peers(worker).carry_out(worker.shared(), actions);
-                match arrived {
+                match arrived(worker, node, header) {
                     references::Arrival::Deliver(handles) => {
                         Ok(Some(self.run(worker, arrival, &handles, reply_to)))
                     }
@@ -239,66 +234,49 @@ impl RackSide {
         }
     }
 
-    /// Acts on a result that has come.
+    /// Acts on a result that has come. Of nonsense, too, whoever waits for it hears.
     fn settle(
         &self,
         worker: &Worker,
         node: u32,
         note: Note,
-        status: Status,
-        mut bytes: &[u8],
+        status: u8,
+        bytes: &[u8],
     ) -> Result<(), Nonsense> {
+        let status = Status::of_byte(status);
         let completion = match (note, status) {
             (Note::Now(completion, target), _) => {
                 drop(target);
                 completion
             }
             // As it says that there will be none, this is the outcome.
-            (Note::Later(token), Status::Failure(_)) => {
+            (Note::Later(token), Ok(Status::Failure(_))) => {
                 let late = self.late.borrow_mut().try_remove(token);
                 match late {
                     Some(late) => late.completion,
                     None => return Ok(()),
                 }
             }
-            (Note::Later(_), Status::Later) => return Ok(()),
-            (Note::Later(_), Status::Value { .. }) => return Err(Nonsense("result")),
+            (Note::Later(_), Ok(Status::Later)) => return Ok(()),
+            (Note::Later(_), Ok(Status::Value { .. }) | Err(_)) => return Err(Nonsense("result")),
             (Note::Unread, _) => Completion::Posted,
         };
-        let reply = match status {
-            Status::Value { has_table: false } => Ok(Parcel {
-                bytes: bytes.to_vec(),
-                handles: Vec::new(),
-            }),
-            Status::Value { has_table: true } => {
-                let Table { header, relatives } = Table::take_from(&mut bytes)?;
-                let from = peers(worker).get(node).party;
-                let (arrived, actions) =
-                    peers(worker)
-                        .references()
-                        .arrived(from, header, worker.index());
-                peers(worker).carry_out(worker.shared(), actions);
-                let bytes = bytes.to_vec();
-                match arrived {
-                    references::Arrival::Deliver(handles) => {
-                        Ok(parcel(worker, &handles, &relatives, bytes))
-                    }
-                    references::Arrival::Wait(envelope) => {
-                        let parked = Parked::Reply {
-                            completion,
-                            relatives,
-                            bytes,
-                        };
-                        self.parked.borrow_mut().insert(envelope, parked);
-                        return Ok(());
-                    }
-                    references::Arrival::Refused => return Err(Nonsense("table of trusts")),
-                }
+        match status.and_then(|status| unpacked(worker, node, status, bytes)) {
+            Ok(Unpacked::Reply(reply)) => self.complete(worker, completion, reply),
+            Ok(Unpacked::Waits(envelope, relatives, bytes)) => {
+                let parked = Parked::Reply {
+                    completion,
+                    relatives,
+                    bytes,
+                };
+                self.parked.borrow_mut().insert(envelope, parked);
             }
-            Status::Later => return Err(Nonsense("result")),
-            Status::Failure(kind) => Err(Failure::of_message(kind, bytes).into_error(node)),
-        };
-        self.complete(worker, completion, reply);
+            Err(nonsense) => {
+                let node = node as usize;
+                self.complete(worker, completion, Err(CallError::Unknown { node }));
+                return Err(nonsense);
+            }
+        }
         Ok(())
     }
 
@@ -360,6 +338,52 @@ impl Arrival {
             bytes: request.payload.into_owned(),
         })
     }
+}
+
+/// A message with trusts has come.
+fn arrived(worker: &Worker, node: u32, header: refs::Header) -> references::Arrival {
+    let peers = peers(worker);
+    let from = peers.get(node).party;
+    let (arrived, actions) = peers.references().arrived(from, header, worker.index());
+    peers.carry_out(worker.shared(), actions);
+    arrived
+}
+
+/// What a result holds.
+enum Unpacked {
+    Reply(Reply),
+    /// Its trusts are not registered yet.
+    Waits(Envelope, Vec<Relative>, Vec<u8>),
+}
+
+fn unpacked(
+    worker: &Worker,
+    node: u32,
+    status: Status,
+    mut bytes: &[u8],
+) -> Result<Unpacked, Nonsense> {
+    let reply = match status {
+        Status::Value { has_table: false } => Ok(Parcel {
+            bytes: bytes.to_vec(),
+            handles: Vec::new(),
+        }),
+        Status::Value { has_table: true } => {
+            let Table { header, relatives } = Table::take_from(&mut bytes)?;
+            let bytes = bytes.to_vec();
+            match arrived(worker, node, header) {
+                references::Arrival::Deliver(handles) => {
+                    Ok(parcel(worker, &handles, &relatives, bytes))
+                }
+                references::Arrival::Wait(envelope) => {
+                    return Ok(Unpacked::Waits(envelope, relatives, bytes));
+                }
+                references::Arrival::Refused => return Err(Nonsense("table of trusts")),
+            }
+        }
+        Status::Later => return Err(Nonsense("result")),
+        Status::Failure(kind) => Err(Failure::of_message(kind, bytes).into_error(node)),
+    };
+    Ok(Unpacked::Reply(reply))
 }
 
 fn parcel(

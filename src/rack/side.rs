@@ -87,17 +87,23 @@ impl RackSide {
         if worker.client.is_closed() {
             return false;
         }
-        let unsent = std::mem::take(&mut *self.unsent.borrow_mut());
-        let mut progressed = !unsent.is_empty();
-        for (completion, error) in unsent {
-            self.complete(worker, completion, Err(error));
-        }
+        let mut progressed = self.tell_unsent(worker);
         for node in 0..self.routes.len() as u32 {
             if self.route(node).borrow().has_arrived() {
                 progressed |= self.poll_route(worker, node);
             }
         }
         progressed
+    }
+
+    /// Tells of the calls that have ended before they were sent; whether there were any.
+    pub(super) fn tell_unsent(&self, worker: &Worker) -> bool {
+        let unsent = std::mem::take(&mut *self.unsent.borrow_mut());
+        let were_there = !unsent.is_empty();
+        for (completion, error) in unsent {
+            self.complete(worker, completion, Err(error));
+        }
+        were_there
     }
 
     /// Publishes what was issued and answered; once a turn.

@@ -2,8 +2,8 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
 use socket2::{Domain, Socket, Type};
@@ -22,6 +22,8 @@ struct Two {
     first: Option<Runtime>,
     second: Option<Runtime>,
     losses: Arc<AtomicUsize>,
+    /// What the second has told its panic hook of.
+    panics: Arc<AtomicUsize>,
     port: Socket,
 }
 
@@ -40,7 +42,11 @@ impl Two {
             counts.fetch_add(1, Ordering::SeqCst);
             hook(loss);
         });
-        let second = build(1, &address).node_loss_hook(|_| {});
+        let panics = Arc::new(AtomicUsize::new(0));
+        let counts = Arc::clone(&panics);
+        let second = build(1, &address)
+            .node_loss_hook(|_| {})
+            .panic_hook(move |_| drop(counts.fetch_add(1, Ordering::SeqCst)));
         let (first, second) = std::thread::scope(|scope| {
             let second = scope.spawn(|| second.build().expect("it starts"));
             let first = first.build().expect("it starts");
@@ -50,6 +56,7 @@ impl Two {
             first: Some(first),
             second: Some(second),
             losses,
+            panics,
             port,
         }
     }
@@ -197,4 +204,31 @@ fn strangers_take_all_places_at_the_door() {
     });
     drop(strangers);
     assert_eq!(rack.losses(), 0);
+}
+
+/// What captures a foreign value waits for an answer, and the worker ends: that value's drop may
+/// panic, and the panic hook hears of it as of any other.
+#[test]
+fn completion_that_is_dropped_at_the_end_panics() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("of a drop");
+        }
+    }
+    static GATE: Mutex<()> = Mutex::new(());
+    let mut rack = Two::start_with(|_| {});
+    let shut = GATE.lock().expect("nobody panics with it");
+    let second = rack.second.take().expect("it lives");
+    second.block_on(async {
+        let there = crate::rack::trustees()[0];
+        let trust = crate::rack::entrust_on(there, |_: ()| 0, ()).await;
+        let bomb = Bomb;
+        // What comes after it is not served before the gate is open.
+        trust.post_with(|_, ()| drop(GATE.lock()), ());
+        trust.apply_then_with(|_, ()| (), (), move |()| drop(bomb));
+    });
+    drop(second);
+    assert_eq!(rack.panics.load(Ordering::SeqCst), 1);
+    drop(shut);
 }
