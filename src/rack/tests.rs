@@ -31,7 +31,7 @@ impl Two {
     /// The hook of the first counts, and then does this.
     fn start_with(hook: impl Fn(&NodeLoss) + Send + Sync + 'static) -> Self {
         let port = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        port.set_reuseport(true).expect("it is not bound");
+        port.set_reuse_port(true).expect("it is not bound");
         let any: SocketAddr = ([127, 0, 0, 1], 0).into();
         port.bind(&any.into()).expect("some port is free");
         let address = port.local_addr().expect("it is bound").as_socket();
