@@ -8,7 +8,7 @@ use gossamer_executor::{Config, Idle, allowed_cores};
 use crate::rack::FabricError;
 use crate::rack::join::{Identity, JoinError};
 use crate::rack::loss::{LossHook, NodeLoss};
-use crate::rack::start::{RackPlan, SILENCE_MAX};
+use crate::rack::start::{RackPlan, SILENCE_ALLOWED, SILENCE_MAX};
 use crate::runtime::Runtime;
 use crate::settings::{Pinning, Source, list};
 use crate::shared::{PanicHook, PanicReport};
@@ -304,6 +304,8 @@ impl Builder {
     /// For how long nothing may be heard of a node before it is taken for dead; 5 seconds by
     /// default. One whose connections close is dead at once.
     ///
+    /// It is at least 10 milliseconds and at most a day: what is less or more is taken for that.
+    ///
     /// ```
     /// use std::time::Duration;
     ///
@@ -443,7 +445,9 @@ impl Builder {
         } = self.rack;
         let rack = identity.map(|identity| RackPlan {
             identity,
-            silence_max: silence_max.unwrap_or(SILENCE_MAX),
+            silence_max: silence_max.map_or(SILENCE_MAX, |silence| {
+                silence.clamp(SILENCE_ALLOWED.0, SILENCE_ALLOWED.1)
+            }),
             hook,
         });
         Ok(Plan {
@@ -492,6 +496,19 @@ mod tests {
             .err()
             .expect("refused")
             .to_string()
+    }
+
+    #[test]
+    fn silence_that_no_clock_can_measure() {
+        let silence = |silence| {
+            let identity = Identity::from_variables(|_| None).expect("a plain start");
+            let builder = Builder::new().rack(identity).silence_max(silence);
+            let rack = plan(builder, &[]).expect("it can be").rack;
+            rack.expect("it is asked for").silence_max
+        };
+        assert_eq!(silence(Duration::MAX), SILENCE_ALLOWED.1);
+        assert_eq!(silence(Duration::ZERO), SILENCE_ALLOWED.0);
+        assert_eq!(silence(Duration::from_secs(2)), Duration::from_secs(2));
     }
 
     #[test]

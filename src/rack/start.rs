@@ -154,3 +154,6 @@ fn default_hook(identity: &Identity) -> LossHook {
 
 /// How long nothing may be heard of a node that lives, unless told otherwise.
 pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(5);
+/// Less is death by any delay, more is more than clocks are good for.
+pub(crate) const SILENCE_ALLOWED: (Duration, Duration) =
+    (Duration::from_millis(10), Duration::from_secs(24 * 60 * 60));
