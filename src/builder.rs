@@ -317,12 +317,18 @@ impl Builder {
         self
     }
 
-    /// What is told of the loss of a node, on a thread of its own, instead of what is done by
-    /// default: a line on standard error, and an end of the process unless the rack is to
+    /// What is told of the loss of a node, instead of what is done by default: a line on standard
+    /// error, and an end of the process unless the rack is to
     /// [`Survive`](crate::rack::OnNodeLoss::Survive).
     ///
+    /// It runs on the thread that says to the other nodes that this one lives, or on a worker. For
+    /// as long as it blocks that is not said: after [`silence_max`](Self::silence_max) this node is
+    /// taken for dead. Hand what takes long to a thread of yours. If it panics, that is printed, and
+    /// is as if it had returned.
+    ///
     /// When it returns, the rack goes on without the node: calls to it end in a
-    /// [`CallError`](crate::rack::CallError).
+    /// [`CallError`](crate::rack::CallError). After a loss that is
+    /// [final](crate::rack::NodeLoss::is_final) calls to all other nodes do.
     ///
     /// ```
     /// let builder = gossamer::Builder::new()
