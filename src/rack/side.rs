@@ -169,6 +169,10 @@ impl RackSide {
         if self.route(to.node).borrow().is_dead || !peers.get(to.node).is_live() {
             return Err((completion, lost));
         }
+        // Before its trusts are readied, so that it can still come back.
+        if self.pair_with(worker, to).is_none() {
+            return Err((completion, lost));
+        }
         let table = match self.pack(worker, to.node, &parcel.handles) {
             Ok(table) => table,
             Err(refs::SendError::NoHandle(key)) => {
@@ -215,6 +219,25 @@ impl RackSide {
         Ok(())
     }
 
+    /// Where the links with a worker of another node are. Without memory for their rings, that
+    /// node is out of reach.
+    fn pair_with(&self, worker: &Worker, to: Home) -> Option<usize> {
+        let peers = peers(worker);
+        let peer = peers.get(to.node);
+        let is_control = to.worker == peer.workers;
+        let local = match is_control {
+            true => worker.shared().workers().len() as u16,
+            false => worker.index() as u16,
+        };
+        let mut route = self.route(to.node).borrow_mut();
+        let pair = route.pair(peer, local, to.worker as u16);
+        drop(route);
+        if pair.is_err() {
+            peers.suspect(to.node, Cause::Unreachable);
+        }
+        pair.ok()
+    }
+
     /// Hands a request to its link.
     pub(super) fn send(
         &self,
@@ -224,15 +247,10 @@ impl RackSide {
         payload: Vec<u8>,
         note: Note,
     ) {
-        let peer = peers(worker).get(to.node);
-        let is_control = to.worker == peer.workers;
-        let local = match is_control {
-            true => worker.shared().workers().len() as u16,
-            false => worker.index() as u16,
+        let Some(at) = self.pair_with(worker, to) else {
+            return; // only of what is no call: it goes with the node
         };
         let mut route = self.route(to.node).borrow_mut();
-        let pair = route.pair(peer, local, to.worker as u16);
-        let at = pair.expect("there is address space for the rings of each link");
         let sent = route.pairs[at].client.issue(request, payload, note);
         assert!(sent.is_ok(), "no message is longer than a payload may be");
         route.is_dirty = true;
@@ -302,16 +320,19 @@ impl RackSide {
     /// The links with a worker of another node are used from now on.
     pub(crate) fn open(&self, worker: &Worker, node: u32, remote: u16, is_control: bool) {
         let peer = peers(worker).get(node);
-        let mut route = self.route(node).borrow_mut();
-        if route.is_dead {
+        if self.route(node).borrow().is_dead {
             return;
         }
-        let (local, remote) = match is_control {
-            true => (worker.shared().workers().len() as u16, peer.workers as u16),
-            false => (worker.index() as u16, remote),
+        let remote = match is_control {
+            true => peer.workers,
+            false => u32::from(remote),
         };
-        let pair = route.pair(peer, local, remote);
-        pair.expect("there is address space for the rings of each link");
+        let to = Home {
+            node,
+            worker: remote,
+        };
+        // If there is no memory for it, the node is lost, and what it has written does not count.
+        let _ = self.pair_with(worker, to);
     }
 
     /// Says that something of a route is to be published.
