@@ -70,7 +70,8 @@ impl<T: 'static> Trust<T> {
     /// Runs `f` on the property with `args` and returns its result.
     ///
     /// `f` captures nothing, see the [type](Self). Nothing happens before the first poll. Calls of
-    /// one worker to one trustee run, and complete, in the order in which they were issued.
+    /// one worker to one trustee run in the order in which they were issued. They complete in it
+    /// too, but for a result with trusts of a third node, which may come after those of later calls.
     ///
     /// ```
     /// # #[gossamer::main]
@@ -135,8 +136,9 @@ impl<T: 'static> Trust<T> {
     /// Issues `f` at once; `then` gets its result later, on this worker.
     ///
     /// `then` stays here: it may capture what it likes, and need not be `Send`. It runs between
-    /// tasks, in the order of the calls to one trustee. If there is no result, `then` is dropped
-    /// unrun and the runtime's panic hook is told why.
+    /// tasks, in the order in which the calls to one trustee complete, see
+    /// [`apply_with`](Self::apply_with). If there is no result, `then` is dropped unrun and the
+    /// runtime's panic hook is told why.
     ///
     /// ```
     /// # #[gossamer::main]
