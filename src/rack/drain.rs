@@ -46,6 +46,16 @@ impl RackSide {
         self.tell_unsent(worker);
     }
 
+    /// Tells of the calls that have ended before they were sent; whether there were any.
+    pub(super) fn tell_unsent(&self, worker: &Worker) -> bool {
+        let unsent = std::mem::take(&mut *self.unsent.borrow_mut());
+        let were_there = !unsent.is_empty();
+        for (completion, error) in unsent {
+            self.complete(worker, completion, Err(error));
+        }
+        were_there
+    }
+
     /// Takes all calls that the node owes an outcome, and what comes of them.
     fn close_route(&self, worker: &Worker, node: u32) -> Vec<(Completion, CallError)> {
         let mut route = self.route(node).borrow_mut();

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use gossamer_transport::rack::{
-    Channel, ClientLink, LinkError, Place, Refusal, TrusteeLink, shm, tcp,
+    Arrived, Channel, ClientLink, LinkError, Place, Refusal, TrusteeLink, shm, tcp,
 };
 
 use crate::rack::entry::CallWord;
-use crate::rack::envelope::{Kind, Relative};
+use crate::rack::envelope::{Kind, Nonsense, Relative};
 use crate::rack::outbound::Completion;
 use crate::rack::peer::Peer;
 use crate::rack::remote::{PropertyId, Remote};
@@ -179,6 +179,23 @@ impl Route {
         self.pairs
             .iter()
             .any(|pair| pair.client.has_unpublished() || pair.trustee.has_unpublished())
+    }
+}
+
+impl Arrival {
+    pub(crate) fn of(request: Arrived<'_>) -> Result<Self, Nonsense> {
+        let property = PropertyId {
+            index: request.property.index,
+            generation: request.property.generation,
+        };
+        Ok(Self {
+            word: CallWord(request.call),
+            property,
+            kind: Kind::of_bits(request.kind)?,
+            token: 0,
+            relatives: Vec::new(),
+            bytes: request.payload.into_owned(),
+        })
     }
 }
 

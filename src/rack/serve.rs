@@ -2,14 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use gossamer_transport::rack::Arrived;
-
 use crate::error::{Fault, Payload};
 use crate::rack::codec::Parcel;
-use crate::rack::entry::{CallWord, Entry};
-use crate::rack::envelope::{
-    Class, Kind, Nonsense, Relative, Status, Table, control_of, take_token,
-};
+use crate::rack::entry::Entry;
+use crate::rack::envelope::{Class, Nonsense, Relative, Status, Table, control_of, take_token};
 use crate::rack::error::{CallError, Refusal};
 use crate::rack::outbound::Completion;
 use crate::rack::references::{self, trusts};
@@ -320,23 +316,6 @@ impl RackSide {
         self.respond(node, at, response);
         self.route(node).borrow_mut().is_dirty = true;
         self.set_dirty();
-    }
-}
-
-impl Arrival {
-    fn of(request: Arrived<'_>) -> Result<Self, Nonsense> {
-        let property = PropertyId {
-            index: request.property.index,
-            generation: request.property.generation,
-        };
-        Ok(Self {
-            word: CallWord(request.call),
-            property,
-            kind: Kind::of_bits(request.kind)?,
-            token: 0,
-            relatives: Vec::new(),
-            bytes: request.payload.into_owned(),
-        })
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) struct RackSide {
     /// Messages whose trusts are not registered yet.
     pub(super) parked: RefCell<HashMap<Envelope, Parked>>,
     /// Calls that have ended before they were sent; told of in the next turn.
-    unsent: RefCell<Vec<(Completion, CallError)>>,
+    pub(super) unsent: RefCell<Vec<(Completion, CallError)>>,
     is_dirty: Cell<bool>,
     /// Where other processes see whether the worker sleeps.
     parking: Vec<Parking>,
@@ -94,16 +94,6 @@ impl RackSide {
             }
         }
         progressed
-    }
-
-    /// Tells of the calls that have ended before they were sent; whether there were any.
-    pub(super) fn tell_unsent(&self, worker: &Worker) -> bool {
-        let unsent = std::mem::take(&mut *self.unsent.borrow_mut());
-        let were_there = !unsent.is_empty();
-        for (completion, error) in unsent {
-            self.complete(worker, completion, Err(error));
-        }
-        were_there
     }
 
     /// Publishes what was issued and answered; once a turn.

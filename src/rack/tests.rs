@@ -46,7 +46,9 @@ impl Two {
         let counts = Arc::clone(&panics);
         let second = build(1, &address)
             .node_loss_hook(|_| {})
-            .panic_hook(move |_| drop(counts.fetch_add(1, Ordering::SeqCst)));
+            .panic_hook(move |_| {
+                counts.fetch_add(1, Ordering::SeqCst);
+            });
         let (first, second) = std::thread::scope(|scope| {
             let second = scope.spawn(|| second.build().expect("it starts"));
             let first = first.build().expect("it starts");
