@@ -170,7 +170,8 @@ fn calls_of_a_fenced_node_end() {
 #[test]
 fn launch_that_shutdown_drops_at_an_await() {
     let runtime = Builder::new().workers(2).build().expect("it starts");
-    let launched = runtime.block_on(async {
+    let mut begun = None;
+    runtime.block_on(async {
         let there = crate::rack::trustees()[1];
         let latched = crate::rack::entrust_latched_on(there, |_: ()| 0, ()).await;
         let launch = async |n: &mut i32, ()| {
@@ -182,10 +183,10 @@ fn launch_that_shutdown_drops_at_an_await() {
         // It has begun: whatever was posted there before this has run.
         let probe = crate::rack::entrust_on(there, |_: ()| 0, ()).await;
         probe.apply(|_| ()).await;
-        launched
+        begun = Some(launched);
     });
     drop(runtime);
-    let ended = futures::executor::block_on(launched);
+    let ended = futures::executor::block_on(begun.expect("put there"));
     assert!(matches!(ended, Err(CallError::Cancelled)), "{ended:?}");
 }
 
