@@ -251,7 +251,7 @@ mod tests {
                     continue;
                 }
                 // SAFETY: row 1 of the table; any bytes are a number.
-                let types = unsafe { place.as_ptr().add(2).cast::<TypeId>().read() };
+                let types = unsafe { place[2..].as_ptr().cast::<TypeId>().read() };
                 let types = u64::from(word_of_id(types));
                 let address = place.as_ptr().addr();
                 let offset = image.offset_of(address, 8).expect("a sealed constant");

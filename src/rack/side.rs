@@ -118,10 +118,10 @@ impl RackSide {
     /// Issues a call to another node. Runs no foreign code.
     pub(crate) fn issue(&self, worker: &Worker, outbound: Outbound, completion: Completion) {
         let answers = outbound.answers;
-        if let Err((completion, error)) = self.try_issue(worker, outbound, completion) {
-            if answers != Answers::Never {
-                self.unsent.borrow_mut().push((completion, error));
-            }
+        if let Err((completion, error)) = self.try_issue(worker, outbound, completion)
+            && answers != Answers::Never
+        {
+            self.unsent.borrow_mut().push((completion, error));
         }
     }
 
