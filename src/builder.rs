@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use gossamer_executor::{Config, Idle, allowed_cores};
 
+use crate::rack::FabricError;
+use crate::rack::join::JoinError;
+use crate::rack::settings::{Init, RackSettings};
+use crate::rack::start::RackPlan;
 use crate::runtime::Runtime;
 use crate::settings::{Pinning, Source, list};
 use crate::shared::{PanicHook, PanicReport};
@@ -38,6 +42,7 @@ pub struct Builder {
     stall_after: Option<Duration>,
     stall_hook: StallHook,
     panic_hook: PanicHook,
+    pub(crate) rack: RackSettings,
 }
 
 /// What the environment can say too.
@@ -98,6 +103,20 @@ pub enum BuildError {
         /// What the system says.
         source: io::Error,
     },
+    /// The rack could not be joined: too few nodes came, or what they are does not fit together.
+    #[error("the rack could not be joined")]
+    Join {
+        /// What is wrong.
+        #[from]
+        source: JoinError,
+    },
+    /// The other nodes cannot be reached by the fabric that was asked for.
+    #[error("the nodes of the rack cannot reach each other as was asked for")]
+    Fabric {
+        /// What is wrong.
+        #[from]
+        source: FabricError,
+    },
     /// A thread could not be started; ask for fewer workers, or raise the limit.
     #[error("a thread could not be started")]
     Thread {
@@ -115,6 +134,8 @@ pub(crate) struct Plan {
     pub(crate) executor: Config,
     pub(crate) stalls: Option<(Duration, StallHook)>,
     pub(crate) panic_hook: PanicHook,
+    pub(crate) rack: Option<RackPlan>,
+    pub(crate) init: Option<Init>,
 }
 
 impl Builder {
@@ -139,6 +160,7 @@ impl Builder {
             }),
             // The standard library's own hook has printed it already.
             panic_hook: Box::new(|_| ()),
+            rack: RackSettings::default(),
         }
     }
 
@@ -344,6 +366,7 @@ impl Builder {
             .stall_after
             .map(|threshold| (threshold, self.stall_hook));
         let panic_hook = self.panic_hook;
+        let (rack, init) = self.rack.into_plan();
         Ok(Plan {
             workers,
             dedicated_trustees,
@@ -351,6 +374,8 @@ impl Builder {
             executor,
             stalls,
             panic_hook,
+            rack,
+            init,
         })
     }
 }

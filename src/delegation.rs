@@ -13,7 +13,7 @@
 //!
 //! | call | who may make it | in which state |
 //! |---|---|---|
-//! | `Work::run` with the target's key | the target's worker, by `may_run_inline`; or its trustee, in a message | the target's trusts keep the property alive until the request was served: the delegation holds one, and an obituary is behind the request in every queue |
+//! | `Work::run` with the target's key | the target's worker, by `may_run_inline`; or its trustee, in a message; or in `run_here` | the target's trusts keep the property alive until the request was served: the delegation holds one, and an obituary is behind the request in every queue |
 //! | `ManuallyDrop::take` of a delegation's parts | its `drop`, once | always; a part that is not taken there has nothing to drop: a finished request has no work and no mailbox, a borrowed trust is a reference |
 
 use std::future::Future;
@@ -254,6 +254,32 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
             }),
         });
     }
+}
+
+/// Runs `f` on a property of this worker, for a client that is none of this runtime. In no other
+/// delegated code: the caller is polled beside the trustee, or is a task.
+pub(crate) fn run_here<T, U: 'static>(
+    worker: &Worker,
+    trust: &Trust<T>,
+    f: impl FnOnce(&mut T) -> U + Send + 'static,
+) -> Outcome<U> {
+    assert!(
+        trust.address() == (worker.runtime(), worker.index()) && !worker.is_delegated(),
+        "run where the property lives, and in no other delegated code"
+    );
+    if worker.client.is_closed() {
+        return Err(Fault::Closed);
+    }
+    let (key, work) = (trust.key(), OnProperty::<T, _>::new(f));
+    worker.home().stats().add_served(1);
+    let _delegated = worker.enter_delegated(call_of(&work));
+    // SAFETY: row 1 of the table: asserted above, and the caller's trust keeps the property.
+    let caught = catch_unwind(AssertUnwindSafe(|| unsafe { work.run(key) }));
+    caught.map_err(Fault::Panicked)
+}
+
+fn call_of<U, W: Work<U>>(_: &W) -> &'static gossamer_transport::Call {
+    erase::call::<U, W>()
 }
 
 /// Sends work to the target's trustee from a thread that is no worker of its runtime.

@@ -21,7 +21,7 @@ use std::task::{Context, Poll, Waker};
 use futures::FutureExt;
 
 use crate::error::{ApplyError, Fault, Outcome};
-use crate::mail::mail;
+use crate::mail::{Mail, mail};
 use crate::shared::{RuntimeId, Shared};
 use crate::trust::Trust;
 use crate::trustee_handle::Trustee;
@@ -44,7 +44,7 @@ use crate::trustee_handle::Trustee;
 pub struct LatchTrust<T: 'static>(Trust<Latched<T>>);
 
 /// What lies in the property.
-struct Latched<T>(State<T>);
+pub(crate) struct Latched<T>(State<T>);
 
 enum State<T> {
     /// As it was sent: the `Rc` is made on the trustee.
@@ -62,12 +62,15 @@ impl<T: 'static> LatchTrust<T> {
     where
         T: Send,
     {
-        Self(Trust::new(
-            runtime,
-            shared,
-            worker,
-            Latched(State::Sent(Some(value))),
-        ))
+        Self(Trust::new(runtime, shared, worker, Latched::new(value)))
+    }
+
+    pub(crate) fn from_trust(trust: Trust<Latched<T>>) -> Self {
+        Self(trust)
+    }
+
+    pub(crate) fn into_trust(self) -> Trust<Latched<T>> {
+        self.0
     }
 
     /// Runs `f` on the property as soon as nobody before it holds the latch.
@@ -192,6 +195,15 @@ impl<T: 'static> LatchTrust<T> {
         F: FnOnce(&mut T) -> U + Send + 'static,
         U: Send + 'static,
     {
+        self.begin_apply(f).await.unwrap_or(Err(Fault::Closed))
+    }
+
+    /// Takes its place behind whoever reached the trustee before; the outcome comes by mail.
+    pub(crate) fn begin_apply<F, U>(&self, f: F) -> Mail<Outcome<U>>
+    where
+        F: FnOnce(&mut T) -> U + Send + 'static,
+        U: Send + 'static,
+    {
         let (sender, mail) = mail(&self.0);
         self.0.post(move |latched| {
             let latch = latched.latch();
@@ -205,10 +217,19 @@ impl<T: 'static> LatchTrust<T> {
                 sender.send(hold.apply(f));
             }));
         });
-        mail.await.unwrap_or(Err(Fault::Closed))
+        mail
     }
 
     async fn outcome_of_launch<F, U>(&self, f: F) -> Outcome<U>
+    where
+        F: AsyncFnOnce(&mut T) -> U + Send + 'static,
+        U: Send + 'static,
+    {
+        self.begin_launch(f).await.unwrap_or(Err(Fault::Closed))
+    }
+
+    /// As [`begin_apply`](Self::begin_apply), for an async closure.
+    pub(crate) fn begin_launch<F, U>(&self, f: F) -> Mail<Outcome<U>>
     where
         F: AsyncFnOnce(&mut T) -> U + Send + 'static,
         U: Send + 'static,
@@ -227,7 +248,7 @@ impl<T: 'static> LatchTrust<T> {
                 drop(trust);
             }));
         });
-        mail.await.unwrap_or(Err(Fault::Closed))
+        mail
     }
 }
 
@@ -244,6 +265,10 @@ impl<T: 'static> std::fmt::Debug for LatchTrust<T> {
 }
 
 impl<T> Latched<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(State::Sent(Some(value)))
+    }
+
     fn latch(&mut self) -> Rc<Latch<T>> {
         if let State::Sent(value) = &mut self.0 {
             let value = value.take().expect("taken once, below");

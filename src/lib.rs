@@ -24,6 +24,7 @@ mod obituary;
 mod outstanding;
 mod pending;
 mod property;
+pub mod rack;
 mod registry;
 mod runtime;
 mod settings;

@@ -13,6 +13,8 @@ use gossamer_executor::{Claim, Config, pin_to};
 use crate::block_on::block_on_worker;
 use crate::builder::{BuildError, Builder, Plan};
 use crate::metrics::WorkerMetrics;
+use crate::rack::End;
+use crate::rack::node::Node;
 use crate::shared::{Message, Shared};
 use crate::stall::{StallDetector, StallHook};
 use crate::trust::Trust;
@@ -67,7 +69,14 @@ impl Runtime {
         let claims = claims.map_err(|_| BuildError::TooManyExecutors {
             workers: plan.workers,
         })?;
-        let shared = Shared::create(claims, plan.dedicated_trustees, plan.panic_hook);
+        if let Some(init) = plan.init {
+            init();
+        }
+        let (rack, met) = match plan.rack {
+            Some(rack) => rack.meet(plan.workers, plan.dedicated_trustees)?,
+            None => (Node::alone(plan.workers, plan.dedicated_trustees), None),
+        };
+        let shared = Shared::create(claims, plan.dedicated_trustees, plan.panic_hook, rack);
         let mut runtime = Self {
             shared,
             threads: Vec::new(),
@@ -76,6 +85,12 @@ impl Runtime {
         let started = runtime.start_workers(plan.workers, plan.cores.as_deref(), plan.executor);
         let started = started.and_then(|()| match plan.stalls {
             Some((threshold, hook)) => runtime.start_stall_detector(threshold, hook),
+            None => Ok(()),
+        });
+        let started = started.and_then(|()| match met {
+            Some(met) => met
+                .begin(&runtime.shared)
+                .map_err(|source| BuildError::Thread { source }),
             None => Ok(()),
         });
         match started {
@@ -241,6 +256,41 @@ impl Runtime {
         crate::context::spawn_on_shared(&self.shared, worker, f)
     }
 
+    /// Serves the rack until it ends, as every node but the first does; returns the status that
+    /// node 0 has ended it with, or 1 if node 0 is lost, or the others go on without this node. A
+    /// rack of one, and node 0 itself, need not be waited for.
+    ///
+    /// ```
+    /// let runtime = gossamer::Builder::new().workers(1).build()?;
+    /// assert_eq!(runtime.serve(), 0); // a rack of one
+    /// # Ok::<(), gossamer::BuildError>(())
+    /// ```
+    ///
+    /// # Panics
+    /// On a worker of any runtime, which would wait for itself.
+    pub fn serve(&self) -> i32 {
+        match self.serve_to_the_end() {
+            End::Told(status) => status,
+            End::CutOff => 1,
+        }
+    }
+
+    /// As [`serve`](Self::serve); also says whether the rack has ended in good order.
+    pub(crate) fn serve_to_the_end(&self) -> End {
+        refuse_on_worker("serve would wait for itself");
+        match self.shared.rack().peers() {
+            Some(peers) if self.shared.rack().id() != 0 => peers.ending().wait_for_end(),
+            _ => End::Told(0),
+        }
+    }
+
+    /// Says with what status the rack ends, as node 0, and waits for the others to go.
+    pub(crate) fn end_rack(&self, status: i32) {
+        if let Some(peers) = self.shared.rack().peers() {
+            peers.leave(status);
+        }
+    }
+
     /// What each worker has done so far.
     ///
     /// ```
@@ -313,18 +363,27 @@ impl Runtime {
 
     /// Ends the workers and waits for them; on a worker, where the wait might never end, not.
     fn end(&mut self) {
+        let is_worker = gossamer_executor::is_entered();
+        if !is_worker && !self.threads.is_empty() {
+            self.end_rack(0);
+        }
         self.shared.shutdown.begin();
         for worker in self.shared.workers() {
             // A worker that has not started, or has ended, needs no word.
             drop(worker.send(Message::ShutDown));
         }
-        if gossamer_executor::is_entered() {
+        if is_worker {
             self.threads.clear();
         }
+        let mut failed = None;
         for thread in self.threads.drain(..) {
-            if let Err(payload) = thread.join() {
-                resume_unwind(payload);
-            }
+            failed = thread.join().err().or(failed);
+        }
+        if let Some(peers) = self.shared.rack().peers() {
+            peers.end();
+        }
+        if let Some(payload) = failed {
+            resume_unwind(payload);
         }
     }
 }

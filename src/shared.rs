@@ -13,6 +13,7 @@ use crate::contain::dispose;
 use crate::error::{Payload, message_of};
 use crate::metrics::Stats;
 use crate::obituary::Obituary;
+use crate::rack::node::Node;
 use crate::registry::Registry;
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering};
 use crate::trustee::OpenLink;
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     next_trustee: AtomicUsize,
     pub(crate) shutdown: Barriers,
     panic_hook: PanicHook,
+    rack: Node,
 }
 
 /// One worker, as other threads see it.
@@ -109,7 +111,12 @@ pub(crate) type PanicHook = Box<dyn Fn(&PanicReport<'_>) + Send + Sync>;
 
 impl Shared {
     /// A runtime of `claims.len()` workers.
-    pub(crate) fn create(claims: Vec<Claim>, dedicated: usize, panic_hook: PanicHook) -> Arc<Self> {
+    pub(crate) fn create(
+        claims: Vec<Claim>,
+        dedicated: usize,
+        panic_hook: PanicHook,
+        rack: Node,
+    ) -> Arc<Self> {
         assert!(dedicated < claims.len(), "the builder saw to that");
         // Relaxed: only that no number comes twice matters.
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
@@ -128,6 +135,7 @@ impl Shared {
             next_trustee,
             shutdown,
             panic_hook,
+            rack,
         };
         Arc::new(shared)
     }
@@ -167,6 +175,11 @@ impl Shared {
     #[inline(always)]
     pub(crate) fn workers(&self) -> &[Arc<WorkerShared>] {
         &self.workers
+    }
+
+    /// The rack that it is a node of.
+    pub(crate) fn rack(&self) -> &Node {
+        &self.rack
     }
 
     /// The workers that run ordinary tasks.

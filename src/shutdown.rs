@@ -65,12 +65,14 @@ impl Worker {
             Stage::Quiet => {
                 self.trustee.bury_all(self);
                 self.client.pending().sweep(&|panic| self.report(panic));
+                self.sweep_rack();
                 shared.shutdown.arrive_buried();
                 shared.notify_all();
                 self.stage.set(Stage::Buried);
             }
             Stage::Buried => {
                 self.trustee.close_mail(self);
+                self.sweep_rack(); // what was issued since has come back unrun
                 executor.stop();
                 self.stage.set(Stage::Ended);
             }

@@ -383,6 +383,11 @@ impl<T: 'static> Trust<T> {
         self
     }
 
+    /// Tells its property apart from all that live.
+    pub(crate) fn property_address(&self) -> usize {
+        self.property.addr().get()
+    }
+
     fn post_foreign<F: FnOnce(&mut T) + Send + 'static>(&self, work: OnProperty<T, F>) {
         let (shared, worker) = (self.shared(), self.worker);
         post_foreign(self, work, move |outcome| {

@@ -85,13 +85,25 @@ impl Trustee {
         self,
         f: impl FnOnce() -> T + Send + 'static,
     ) -> Trust<T> {
+        self.try_entrust_with(f)
+            .await
+            .unwrap_or_else(|fault| fault.raise())
+    }
+
+    /// As [`entrust_with`](Self::entrust_with), with failures as values.
+    pub(crate) async fn try_entrust_with<T: 'static>(
+        self,
+        f: impl FnOnce() -> T + Send + 'static,
+    ) -> Outcome<Trust<T>> {
         let entrust = move || {
             let shared = Worker::with(|worker| worker.map(|worker| Arc::clone(worker.shared())));
             Trust::new(self.runtime, shared, self.worker, f())
         };
-        OnTrusteeRequest::new(self, entrust)
-            .await
-            .unwrap_or_else(|fault| fault.raise())
+        OnTrusteeRequest::new(self, entrust).await
+    }
+
+    pub(crate) fn runtime(self) -> RuntimeId {
+        self.runtime
     }
 
     /// Places `value` here behind a latch, for async closures.

@@ -15,8 +15,11 @@ use gossamer_transport::Call;
 
 use crate::client::Client;
 use crate::error::Payload;
+use crate::rack::peers::Peers;
+use crate::rack::side::RackSide;
 use crate::shared::{RuntimeId, Shared, WorkerShared};
 use crate::shutdown::Stage;
+use crate::trust::Trust;
 use crate::trustee::TrusteeSide;
 
 /// What the thread of a worker has of its own.
@@ -28,12 +31,19 @@ pub(crate) struct Worker {
     pub(crate) client: Client,
     pub(crate) trustee: TrusteeSide,
     pub(crate) stage: Cell<Stage>,
+    /// Apart, so that what a rack of one touches lies as close as without.
+    rack: Option<Box<RackSide>>,
 }
 
 impl Worker {
     /// Is worker `index` on this thread, until the runtime shuts down.
     pub(crate) fn run(shared: Arc<Shared>, index: u32, config: Config) {
         let executor = Executor::new(shared.workers()[index as usize].remote(), config);
+        let peers = shared.rack().peers();
+        if let Some(is_crowded) = peers.and_then(Peers::is_crowded) {
+            executor.set_neighbours(is_crowded);
+        }
+        let rack = peers.map(|peers| Box::new(RackSide::new(peers, index)));
         let worker = Self {
             index,
             runtime: shared.id(),
@@ -41,11 +51,16 @@ impl Worker {
             client: Client::new(Arc::clone(&shared), index),
             trustee: TrusteeSide::default(),
             stage: Cell::new(Stage::Open),
+            rack,
             shared,
         };
         let _current = Current::enter(&worker);
         // The client last: between a result and the task's next request lies nothing else.
-        executor.run(&(TrusteeTurn(&worker), ClientTurn(&worker)));
+        let own = (TrusteeTurn(&worker), ClientTurn(&worker));
+        match worker.rack() {
+            None => executor.run(&own),
+            Some(side) => executor.run(&(RackTurn(&worker, side), own)),
+        }
     }
 
     /// Gives `f` the worker of this thread, if it is one.
@@ -72,6 +87,16 @@ impl Worker {
         &self.shared
     }
 
+    pub(crate) fn runtime(&self) -> RuntimeId {
+        self.runtime
+    }
+
+    /// Places a value on this worker's trustee; it need not be `Send`.
+    pub(crate) fn entrust<T: 'static>(&self, value: T) -> Trust<T> {
+        let shared = Some(Arc::clone(&self.shared));
+        Trust::new(self.runtime, shared, self.index, value)
+    }
+
     /// What other threads see of this worker.
     #[inline(always)]
     pub(crate) fn home(&self) -> &WorkerShared {
@@ -89,7 +114,7 @@ impl Worker {
     /// Whether delegated code runs on this thread. What the stall detector sees says it, and no
     /// count: a store of a constant, which the next request need not wait for.
     #[inline(always)]
-    fn is_delegated(&self) -> bool {
+    pub(crate) fn is_delegated(&self) -> bool {
         !self.home().running().is_null()
     }
 
@@ -100,6 +125,18 @@ impl Worker {
         debug_assert!(!self.is_delegated(), "the trustee's poll is not nested");
         self.home().set_running(call);
         Delegated { worker: self }
+    }
+
+    /// Marks that a value is built here for another node, as [`enter_delegated`] does.
+    ///
+    /// [`enter_delegated`]: Self::enter_delegated
+    pub(crate) fn enter_visit(&self) -> Delegated<'_> {
+        self.enter_delegated(&BUILD)
+    }
+
+    /// Its side of the rack, if there are other nodes.
+    pub(crate) fn rack(&self) -> Option<&RackSide> {
+        self.rack.as_deref()
     }
 
     /// Hands a panic that nobody awaits to the runtime's hook.
@@ -128,6 +165,15 @@ impl Drop for Delegated<'_> {
         self.worker.home().set_running(ptr::null());
     }
 }
+
+/// What the stall detector sees while a value is built for another node.
+static BUILD: Call = Call {
+    run: |_, _, _| (),
+    discard: |_| (),
+    capture_words: 0,
+    result_words: 0,
+    name: || "a value that another node has built here",
+};
 
 /// The client's poll task.
 struct ClientTurn<'a>(&'a Worker);
@@ -166,6 +212,23 @@ impl Resident for TrusteeTurn<'_> {
     #[inline(always)]
     fn sees_work(&self) -> bool {
         self.0.trustee.sees_work(self.0) || self.0.may_step_shutdown()
+    }
+}
+
+/// The links to other nodes; only where there are any.
+struct RackTurn<'a>(&'a Worker, &'a RackSide);
+
+impl Resident for RackTurn<'_> {
+    fn poll(&self, _: &Executor) -> bool {
+        self.1.poll(self.0)
+    }
+
+    fn flush(&self) -> bool {
+        self.1.flush(self.0)
+    }
+
+    fn sees_work(&self) -> bool {
+        self.1.sees_work(self.0)
     }
 }
 

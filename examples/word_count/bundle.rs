@@ -2,8 +2,10 @@
 
 use std::mem::take;
 
+use serde::{Deserialize, Serialize};
+
 /// Words one behind the other, so that a bundle is two allocations whatever it holds.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Bundle {
     text: String,
     lengths: Vec<u16>,

@@ -4,6 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use serde::{Deserialize, Serialize};
+
 /// A map from words to counts: the whole, or one shard.
 #[derive(Debug, Default)]
 pub(crate) struct Counts(HashMap<Box<str>, u64>);
@@ -32,7 +34,7 @@ impl Counts {
 }
 
 /// What is reported of counts, and enough of the rest to tell whether two are equal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Summary {
     pub(crate) total: u64,
     pub(crate) distinct: u64,

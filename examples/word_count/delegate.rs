@@ -1,10 +1,13 @@
 //! Counting by delegation: the shards are properties, and bundles of words are the requests.
+//!
+//! On a rack the shards are on all nodes, and node 0 reads: the input is its own.
 
 use std::sync::Arc;
 
 use blocking::unblock;
 use futures::future::join_all;
-use gossamer::{Runtime, Trust};
+use gossamer::Runtime;
+use gossamer::rack::{self, Trust};
 
 use super::bundle::{Bundle, Bundles};
 use super::counts::{Counts, Summary};
@@ -13,10 +16,15 @@ use super::report::{Pass, Run};
 use super::words::Splitter;
 
 pub(crate) fn count(runtime: &Runtime, pass: Pass, top: usize) -> Run {
-    let shards_of = |trustee: gossamer::Trustee| {
-        (0..SHARDS_PER_TRUSTEE).map(move |_| trustee.entrust(Counts::default()))
-    };
-    let shards: Arc<[_]> = runtime.trustees().into_iter().flat_map(shards_of).collect();
+    let shards: Arc<[_]> = runtime.block_on(async {
+        let mut shards = Vec::new();
+        for trustee in rack::trustees() {
+            for _ in 0..SHARDS_PER_TRUSTEE {
+                shards.push(rack::entrust_on(trustee, |()| Counts::default(), ()).await);
+            }
+        }
+        shards.into()
+    });
     let workers = runtime.task_workers();
     let tasks = (0..workers * TASKS_PER_WORKER).map(|task| {
         let (reader, shards) = (pass.reader(), Arc::clone(&shards));
@@ -28,7 +36,10 @@ pub(crate) fn count(runtime: &Runtime, pass: Pass, top: usize) -> Run {
             task.await.expect("counting does not panic");
         }
         let mut summary = Summary::default();
-        for of_shard in join_all(shards.iter().map(|s| s.apply(move |s| s.summary(top)))).await {
+        let summaries = shards
+            .iter()
+            .map(|shard| shard.apply_with(|shard, top| shard.summary(top), top));
+        for of_shard in join_all(summaries).await {
             summary.merge(&of_shard, top);
         }
         summary
@@ -61,10 +72,11 @@ async fn count_share(mut reader: Reader, shards: Arc<[Trust<Counts>]>) {
 /// Has bundles counted by their shards, all at once, and gets their memory back.
 async fn send(shards: &[Trust<Counts>], bundles: Vec<(usize, Bundle)>) -> Vec<Bundle> {
     let requests = bundles.into_iter().map(|(shard, bundle)| {
-        shards[shard].apply(move |counts| {
+        let add = |counts: &mut Counts, bundle: Bundle| {
             counts.add_all(bundle.words());
             bundle.emptied()
-        })
+        };
+        shards[shard].apply_with(add, bundle)
     });
     join_all(requests).await
 }

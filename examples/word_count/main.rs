@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! cargo run --release --example word_count -- [PATH]... [--top N] [--compare]
+//! gossamer run -n 2 -- target/release/examples/word_count [PATH]...
 //! ```
 //!
 //! A walker finds files and cuts large ones into pieces ([`walk`]). Tasks on every worker take
@@ -29,7 +30,9 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use gossamer::{BuildError, Runtime};
+use gossamer::rack::Identity;
+use gossamer::rack::join::IdentityError;
+use gossamer::{BuildError, Builder};
 
 use args::Args;
 use report::Input;
@@ -58,7 +61,12 @@ fn main() -> ExitCode {
 
 /// Whether all was counted, and all ways of counting agree.
 fn run(args: Args) -> Result<bool, Error> {
-    let runtime = Runtime::new()?;
+    let identity = Identity::from_env()?;
+    let leads = identity.node() == 0;
+    let runtime = Builder::new().rack(identity).build()?;
+    if !leads {
+        return Ok(runtime.serve() == 0);
+    }
     let input = Input::new(args.paths);
     if !args.compare {
         let run = delegate::count(&runtime, input.pass("delegation"), args.top);
@@ -91,6 +99,8 @@ fn print(text: &str) -> Result<(), Error> {
 enum Error {
     #[error(transparent)]
     Runtime(#[from] BuildError),
+    #[error(transparent)]
+    Rack(#[from] IdentityError),
     #[error("standard output: {0}")]
     Output(io::Error),
 }

@@ -54,6 +54,9 @@ pub struct Executor {
     pub(crate) io_is_lively: Cell<bool>,
     /// The turn up to which what was found counts as recent.
     pub(crate) io_is_recent_until: Cell<u64>,
+    /// Whether executors of other processes are looked for as those of this one, and whether there
+    /// are more of all of them than cores.
+    pub(crate) neighbours: Cell<Option<bool>>,
     /// Messages that were taken from the inbox and not handled yet.
     pub(crate) backlog: RefCell<Batch<Message>>,
     pub(crate) is_stopping: Cell<bool>,
@@ -224,6 +227,7 @@ impl Executor {
             io_due: Cell::new(u64::MAX),
             io_is_lively: Cell::new(false),
             io_is_recent_until: Cell::new(0),
+            neighbours: Cell::new(None),
             backlog: RefCell::new(Batch::empty()),
             is_stopping: Cell::new(false),
             charged: Cell::new(0),
@@ -297,6 +301,21 @@ impl Executor {
             // Each task contains the panics of its future.
             self.tasks.clear().for_each(drop);
         }
+    }
+
+    /// Executors of other processes talk with this one through memory that both have mapped. When
+    /// it has nothing to do it looks for them as for those of its own process, though descriptors
+    /// become ready as well; with `is_crowded`, as there are more of all of them than cores.
+    ///
+    /// ```
+    /// # use gossamer_executor::{Claim, Config, Executor};
+    /// # let claim = Claim::new()?;
+    /// # let executor = Executor::new(claim.remote(), Config::default());
+    /// executor.set_neighbours(false);
+    /// # Ok::<(), gossamer_executor::TooManyExecutors>(())
+    /// ```
+    pub fn set_neighbours(&self, is_crowded: bool) {
+        self.neighbours.set(Some(is_crowded));
     }
 
     /// How many tasks live here.

@@ -266,6 +266,12 @@ impl Executor {
     /// Whether what this executor waits for may need the core that it runs on: there are more
     /// executors than cores, or it talks with other processes, which need cores too.
     fn company(&self) -> Company {
+        if let Some(is_crowded) = self.neighbours.get() {
+            return match is_crowded || is_oversubscribed() {
+                true => Company::Crowd,
+                false => Company::Apart,
+            };
+        }
         if !is_oversubscribed() && self.tally.turns.get() >= self.io_is_recent_until.get() {
             Company::Apart
         } else if has_others() {

@@ -84,6 +84,11 @@ fn expand(
             "this function cannot be generic",
         ));
     }
+    // Tests are no nodes of a rack, whatever the environment says.
+    let run = match test {
+        None => quote!(run_main),
+        Some(_) => quote!(run),
+    };
     let (test, workers) = test.unzip();
     let (name, output) = (&sig.ident, &sig.output);
     let settings = options.settings()?;
@@ -94,7 +99,7 @@ fn expand(
             async fn body() #output #block
             let builder = ::gossamer::Builder::new()
                 .__defaults(|builder| builder #workers #settings);
-            ::gossamer::__private::run(builder, body)
+            ::gossamer::__private::#run(builder, body)
         }
     })
 }

@@ -137,6 +137,17 @@ impl TcpStream {
             None => socket.set_keepalive(false),
         }
     }
+
+    /// Has a connection on which nothing comes fail when the other host has not answered for about
+    /// so long; the system counts whole seconds.
+    ///
+    /// Not by `TCP_USER_TIMEOUT`: that ends a connection too whose other end answers, and has no
+    /// room as its process is busy.
+    pub(crate) fn set_silence_max(&self, silence: Duration) -> io::Result<()> {
+        let pause = (silence / (PROBES + 1)).clamp(PAUSE_MIN, PAUSE_MAX);
+        let probing = TcpKeepalive::new().with_time(pause).with_interval(pause);
+        SockRef::from(self.watch.get_ref()).set_tcp_keepalive(&probing.with_retries(PROBES))
+    }
 }
 
 /// A connection of `std`, whose mode changes to not blocking.
@@ -183,6 +194,10 @@ fn connected(stream: &net::TcpStream) -> io::Result<()> {
 
 /// What `connect` says that does not wait.
 const IN_PROGRESS: i32 = rustix::io::Errno::INPROGRESS.raw_os_error();
+/// How often a silent host is asked before it is given up, and how long it has to answer.
+const PROBES: u32 = 3;
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(32_767);
 
 implement_stream!(
     TcpStream,

@@ -2,13 +2,19 @@
 //!
 //! This crate knows nothing of property types or closures: a record is an entry of the call
 //! table, a key and some words. It knows nothing of threads either; see [`ClientLink`] and
-//! [`TrusteeLink`] for the protocol and [`Fabric`] for what moves its slot images.
+//! [`TrusteeLink`] for the protocol and [`Fabric`] for what moves its slot images. Between processes
+//! records are bytes, and what is read is checked: that is [`rack`].
+
+// Where a word is narrower, the size of a mapping wraps.
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("gossamer-transport needs a target with 64-bit pointers");
 
 mod batch;
 mod call;
 mod fabric;
 mod image;
 mod link;
+pub mod rack;
 mod ring;
 mod slot;
 mod spool;

@@ -116,13 +116,13 @@ pub(crate) struct Seal {
 
 impl Seal {
     #[inline(always)]
-    const fn to_word(self) -> u64 {
+    pub(crate) const fn to_word(self) -> u64 {
         let offset = (self.has_exceptions as u64) << 15 | self.offset as u64;
         (self.sequence as u64) << 32 | offset << 16 | self.count as u64
     }
 
     #[inline(always)]
-    const fn from_word(word: u64) -> Self {
+    pub(crate) const fn from_word(word: u64) -> Self {
         Self {
             sequence: (word >> 32) as u32,
             offset: (word >> 16) as u16 & 0x7fff,

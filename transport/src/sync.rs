@@ -3,7 +3,7 @@
 
 #[cfg(not(loom))]
 mod imp {
-    pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+    pub(crate) use std::sync::atomic::{AtomicU64, Ordering, fence};
 
     /// `std::cell::UnsafeCell` with the accessors that loom has.
     #[repr(transparent)]
@@ -29,7 +29,7 @@ mod imp {
 #[cfg(loom)]
 mod imp {
     pub(crate) use loom::cell::UnsafeCell;
-    pub(crate) use loom::sync::atomic::{AtomicU64, Ordering};
+    pub(crate) use loom::sync::atomic::{AtomicU64, Ordering, fence};
 }
 
-pub(crate) use imp::{AtomicU64, Ordering, UnsafeCell};
+pub(crate) use imp::{AtomicU64, Ordering, UnsafeCell, fence};

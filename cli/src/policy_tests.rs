@@ -1,0 +1,109 @@
+//! Ends in every order, and what they come to.
+
+use super::*;
+
+const GRACE: Duration = Duration::from_secs(5);
+const WELL: End = End::Status(0);
+
+fn policy(nodes: u32, on_node_loss: OnNodeLoss) -> (Policy, Instant) {
+    (Policy::new(nodes, on_node_loss, GRACE), Instant::now())
+}
+
+#[test]
+fn all_end_well() {
+    let (mut policy, now) = policy(3, OnNodeLoss::Abort);
+    for node in [2, 0, 1] {
+        assert_eq!(policy.handle_end(now, node, WELL), (None, None));
+    }
+    assert!(policy.is_over());
+    assert_eq!(policy.status(), 0);
+}
+
+#[test]
+fn one_stays_when_the_others_have_gone() {
+    let (mut policy, now) = policy(2, OnNodeLoss::Abort);
+    assert_eq!(policy.handle_end(now, 0, WELL), (None, None));
+    assert_eq!(policy.poll_timeout(), Some(now + GRACE));
+    assert_eq!(policy.handle_timeout(now), None);
+    let later = now + GRACE;
+    assert_eq!(policy.handle_timeout(later), Some(Order::Terminate));
+    assert_eq!(policy.handle_timeout(later + GRACE), Some(Order::Kill));
+    assert_eq!(policy.poll_timeout(), None);
+    let killed = End::Signal(9);
+    assert_eq!(policy.handle_end(later, 1, killed), (None, None));
+    assert_eq!(policy.status(), 0, "node 0 has done its work");
+}
+
+#[test]
+fn failure_ends_the_rack() {
+    let (mut policy, now) = policy(3, OnNodeLoss::Abort);
+    let (order, note) = policy.handle_end(now, 2, End::Signal(9));
+    assert_eq!(order, Some(Order::Terminate));
+    assert_eq!(
+        note.as_deref(),
+        Some("node 2 was ended by signal 9 (SIGKILL): the other nodes are ended")
+    );
+    assert_eq!(
+        policy.handle_end(now, 1, End::Signal(15)),
+        (None, None),
+        "it was asked to"
+    );
+    assert_eq!(policy.handle_end(now, 0, End::Signal(15)), (None, None));
+    assert_eq!(policy.status(), 137, "of the one that failed");
+}
+
+#[test]
+fn node_0_fails_in_its_own_way() {
+    let (mut policy, now) = policy(2, OnNodeLoss::Abort);
+    policy.handle_end(now, 1, End::Status(3));
+    policy.handle_end(now, 0, End::Status(7));
+    assert_eq!(policy.status(), 7);
+}
+
+#[test]
+fn node_0_fails_alone() {
+    for on_node_loss in [OnNodeLoss::Abort, OnNodeLoss::Survive] {
+        let (mut policy, now) = policy(2, on_node_loss);
+        let (order, note) = policy.handle_end(now, 0, End::Signal(11));
+        assert_eq!(order, Some(Order::Terminate));
+        assert!(note.expect("it is told").contains("(SIGSEGV)"));
+        policy.handle_end(now, 1, WELL);
+        assert_eq!(policy.status(), 139);
+    }
+}
+
+#[test]
+fn survivors_go_on() {
+    let (mut policy, now) = policy(3, OnNodeLoss::Survive);
+    let (order, note) = policy.handle_end(now, 1, End::Signal(9));
+    assert_eq!(order, None);
+    let said = "node 1 was ended by signal 9 (SIGKILL)";
+    assert_eq!(note.as_deref(), Some(said));
+    assert_eq!(policy.handle_end(now, 2, WELL), (None, None));
+    assert_eq!(policy.poll_timeout(), None, "node 0 has all its time");
+    assert_eq!(policy.handle_end(now, 0, WELL), (None, None));
+    assert!(policy.is_over());
+    assert_eq!(policy.status(), 0);
+}
+
+#[test]
+fn signal_of_the_user_explains_all_ends() {
+    let (mut policy, now) = policy(3, OnNodeLoss::Abort);
+    policy.handle_signal();
+    assert_eq!(policy.handle_end(now, 1, End::Signal(2)), (None, None));
+    assert_eq!(policy.poll_timeout(), Some(now + GRACE), "all have time");
+    assert_eq!(policy.handle_end(now, 0, End::Signal(2)), (None, None));
+    assert_eq!(policy.handle_timeout(now + GRACE), Some(Order::Terminate));
+    policy.handle_end(now, 2, End::Signal(15));
+    assert_eq!(policy.status(), 130);
+}
+
+#[test]
+fn failure_of_the_last() {
+    let (mut policy, now) = policy(2, OnNodeLoss::Abort);
+    policy.handle_end(now, 0, WELL);
+    let (order, note) = policy.handle_end(now, 1, End::Status(4));
+    assert_eq!(order, None, "nobody is left");
+    assert_eq!(note.as_deref(), Some("node 1 ended with status 4"));
+    assert_eq!(policy.status(), 4);
+}

@@ -1,0 +1,216 @@
+//! The kinds of calls: what each does on the node that it has come to.
+//!
+//! # Unsafe
+//!
+//! | what | who may do it | in which state |
+//! |---|---|---|
+//! | make the closure of a call | its `visit` | that is reached only by a call of this type, which its sender made with such a closure in hand (`Outbound::of`) |
+
+use std::any::Any;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use futures::FutureExt;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::delegation::run_here;
+use crate::error::Fault;
+use crate::latch::{LatchTrust, Latched};
+use crate::rack::entry::{Visits, conjure};
+use crate::rack::error::Refusal;
+use crate::rack::latch_trust;
+use crate::rack::trust::Trust;
+use crate::rack::visit::{Failure, Outcome, Served, Visit, arguments, result};
+use crate::worker::Worker;
+
+/// What travels: it has an encoding, and may cross threads.
+pub trait Travels: Serialize + DeserializeOwned + Send + 'static {}
+
+impl<V: Serialize + DeserializeOwned + Send + 'static> Travels for V {}
+
+/// `apply_with` and `post_with`: a closure on a property.
+pub(crate) struct Apply<T, A, U>(PhantomData<fn(T, A) -> U>);
+
+/// The same on a latched property, as soon as the latch is free.
+pub(crate) struct ApplyLatched<T, A, U>(PhantomData<fn(T, A) -> U>);
+
+/// `launch_with`: an async closure on a latched property.
+pub(crate) struct Launch<T, A, U>(PhantomData<fn(T, A) -> U>);
+
+/// `entrust_on`: a value that is built on a trustee.
+pub(crate) struct Entrust<T, A>(PhantomData<fn(A) -> T>);
+
+/// `entrust_latched_on`: the same behind a latch.
+pub(crate) struct EntrustLatched<T, A>(PhantomData<fn(A) -> T>);
+
+/// `spawn_on`: a task.
+pub(crate) struct Spawn<A, Fut>(PhantomData<fn(A) -> Fut>);
+
+/// The closure that a kind of call runs beside it, in its entry's type.
+pub(crate) struct With<K, F>(PhantomData<fn(K) -> F>);
+
+impl<T, A, U, F> Visits for With<Apply<T, A, U>, F>
+where
+    T: 'static,
+    A: Travels,
+    U: Travels,
+    F: FnOnce(&mut T, A) -> U + Copy + Send + 'static,
+{
+    fn visit(visit: Visit<'_>) -> Served {
+        let worker = visit.worker;
+        let run = || -> Outcome {
+            let trust = property::<crate::Trust<T>>(&visit.property)?;
+            let args = arguments::<A>(visit.args)?;
+            // SAFETY: the row of the table.
+            let f = unsafe { conjure::<F>() };
+            let value = run_here(worker, trust, move |property: &mut T| f(property, args))?;
+            result(value)
+        };
+        Served::Now(run())
+    }
+}
+
+impl<T, A, U, F> Visits for With<ApplyLatched<T, A, U>, F>
+where
+    T: 'static,
+    A: Travels,
+    U: Travels,
+    F: FnOnce(&mut T, A) -> U + Copy + Send + 'static,
+{
+    fn visit(visit: Visit<'_>) -> Served {
+        serve_later(visit, |visit| {
+            let latched = latched::<T>(visit)?;
+            let args = arguments::<A>(std::mem::take(&mut visit.args))?;
+            // SAFETY: the row of the table.
+            let f = unsafe { conjure::<F>() };
+            Ok(latched.begin_apply(move |property: &mut T| f(property, args)))
+        })
+    }
+}
+
+impl<T, A, U, F> Visits for With<Launch<T, A, U>, F>
+where
+    T: 'static,
+    A: Travels,
+    U: Travels,
+    F: AsyncFnOnce(&mut T, A) -> U + Copy + Send + 'static,
+{
+    fn visit(visit: Visit<'_>) -> Served {
+        serve_later(visit, |visit| {
+            let latched = latched::<T>(visit)?;
+            let args = arguments::<A>(std::mem::take(&mut visit.args))?;
+            // SAFETY: the row of the table.
+            let f = unsafe { conjure::<F>() };
+            Ok(latched.begin_launch(async move |property: &mut T| f(property, args).await))
+        })
+    }
+}
+
+impl<T, A, F> Visits for With<Entrust<T, A>, F>
+where
+    T: 'static,
+    A: Travels,
+    F: FnOnce(A) -> T + Copy + Send + 'static,
+{
+    fn visit(visit: Visit<'_>) -> Served {
+        let worker = visit.worker;
+        let built = built::<T, A, F>(visit);
+        Served::Now(built.and_then(|value| result(Trust::from(worker.entrust(value)))))
+    }
+}
+
+impl<T, A, F> Visits for With<EntrustLatched<T, A>, F>
+where
+    T: 'static,
+    A: Travels,
+    F: FnOnce(A) -> T + Copy + Send + 'static,
+{
+    fn visit(visit: Visit<'_>) -> Served {
+        let worker = visit.worker;
+        let built = built::<T, A, F>(visit);
+        Served::Now(built.and_then(|value| {
+            let trust = LatchTrust::from_trust(worker.entrust(Latched::new(value)));
+            result(latch_trust::LatchTrust::from(trust))
+        }))
+    }
+}
+
+impl<A, Fut, F> Visits for With<Spawn<A, Fut>, F>
+where
+    A: Travels,
+    Fut: Future<Output: Travels> + 'static,
+    F: FnOnce(A) -> Fut + Copy + Send + 'static,
+{
+    fn visit(visit: Visit<'_>) -> Served {
+        serve_later(visit, |visit| {
+            let args = arguments::<A>(std::mem::take(&mut visit.args))?;
+            // SAFETY: the row of the table.
+            let f = unsafe { conjure::<F>() };
+            // As a task, so that its first steps are no part of serving.
+            let task = gossamer_executor::spawn(async move { f(args).await });
+            Ok(task.map(|output| match output {
+                Ok(output) => Some(Ok(output)),
+                Err(error) if error.is_panic() => Some(Err(Fault::Panicked(error.into_panic()))),
+                Err(_) => None,
+            }))
+        })
+    }
+}
+
+/// Runs the closure of an `entrust_on`.
+fn built<T, A, F>(visit: Visit<'_>) -> Result<T, Failure>
+where
+    A: Travels,
+    F: FnOnce(A) -> T + Copy + Send + 'static,
+{
+    let args = arguments::<A>(visit.args)?;
+    // SAFETY: the row of the table.
+    let f = unsafe { conjure::<F>() };
+    let _delegated = visit.worker.enter_visit();
+    catch_unwind(AssertUnwindSafe(|| f(args))).map_err(|payload| Fault::Panicked(payload).into())
+}
+
+/// Begins something in the order of the visits, and sends its outcome when it is there: `None`
+/// if the runtime has dropped it before its end.
+fn serve_later<U, M>(
+    mut visit: Visit<'_>,
+    begin: impl FnOnce(&mut Visit<'_>) -> Result<M, Failure>,
+) -> Served
+where
+    U: Travels,
+    M: Future<Output = Option<crate::error::Outcome<U>>> + 'static,
+{
+    let begun = match begin(&mut visit) {
+        Ok(begun) => begun,
+        Err(failure) => return Served::Now(Err(failure)),
+    };
+    let from = visit.from;
+    drop(gossamer_executor::spawn(async move {
+        let outcome = match begun.await {
+            Some(Ok(value)) => result(value),
+            Some(Err(fault)) => Err(Failure::from(fault)),
+            None => Err(Failure::Cancelled),
+        };
+        Worker::with(|worker| worker.map(|worker| worker.rack_reply(from, outcome)));
+    }));
+    Served::Later
+}
+
+fn property<X: 'static>(
+    property: &Option<std::sync::Arc<dyn crate::rack::handles::Exportable>>,
+) -> Result<&X, Failure> {
+    let property = property
+        .as_deref()
+        .ok_or(Failure::Refused(Refusal::NoProperty))?;
+    let property: &dyn Any = property;
+    property
+        .downcast_ref()
+        .ok_or(Failure::Refused(Refusal::OtherType))
+}
+
+fn latched<T: 'static>(visit: &Visit<'_>) -> Result<LatchTrust<T>, Failure> {
+    let trust = property::<crate::Trust<Latched<T>>>(&visit.property)?;
+    Ok(LatchTrust::from_trust(trust.clone()))
+}

@@ -1,0 +1,226 @@
+//! The connections that a worker writes: made at first use, one for each other node.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use futures::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use gossamer_executor::time::{sleep, timeout};
+
+use crate::net::TcpStream;
+use crate::rack::bells::{BELL_BYTES, Bells};
+use crate::rack::join::{Cause, ChannelError, EncounterError, nonce};
+use crate::rack::route::Fabric;
+use crate::rack::side::RackSide;
+use crate::shared::Shared;
+use crate::worker::Worker;
+
+/// Connects this worker to a node, and writes what its links have for it, until either is lost.
+pub(super) fn spawn_writer(worker: &Worker, node: u32) {
+    let (shared, index) = (Arc::clone(worker.shared()), worker.index());
+    drop(gossamer_executor::spawn(async move {
+        let Some(stream) = connect(&shared, index, node).await else {
+            return;
+        };
+        let stream = Rc::new(stream);
+        let reading = Rc::clone(&stream);
+        let told = Arc::clone(&shared);
+        // The other side writes nothing: what can be read is the end.
+        drop(gossamer_executor::spawn(async move {
+            let mut byte = [0];
+            let cause = match (&*reading).read(&mut byte).await {
+                Ok(1..) => Cause::Damaged,
+                Ok(0) | Err(_) => Cause::Closed,
+            };
+            suspect(&told, node, cause);
+        }));
+        if write(&stream, node).await.is_err() {
+            suspect(&shared, node, Cause::Closed);
+        }
+    }));
+}
+
+fn suspect(shared: &Shared, node: u32, cause: Cause) {
+    if let Some(peers) = shared.rack().peers() {
+        peers.suspect(node, cause);
+    }
+}
+
+/// Connects, as often as it takes, until there is a connection to write to; `None` if the node is
+/// lost, or is said to be.
+///
+/// Slow is not dead: delegated code may hold a worker at either end for longer than anything here
+/// may take. Out of reach is a node whose host answers no connection for `silence_max`.
+async fn connect(shared: &Shared, worker: u32, node: u32) -> Option<TcpStream> {
+    let peers = shared.rack().peers()?;
+    let mut unanswered_since = None;
+    while peers.get(node).is_live() {
+        let began = Instant::now();
+        match try_connect(shared, worker, node).await {
+            Ok(stream) => return Some(stream),
+            Err(OpenError::Broken) => unanswered_since = None,
+            Err(OpenError::Unanswered) => {
+                let since = *unanswered_since.get_or_insert(began);
+                // Never after one try: this worker may have been held itself meanwhile.
+                if since != began && since.elapsed() >= peers.silence_max() {
+                    break;
+                }
+            }
+            Err(OpenError::Refused) => break,
+        }
+        sleep(OPEN_PAUSE).await;
+    }
+    suspect(shared, node, Cause::Unreachable); // which says nothing of a node that is lost
+    None
+}
+
+async fn try_connect(shared: &Shared, worker: u32, node: u32) -> Result<TcpStream, OpenError> {
+    let stream = open(shared, worker, node).await?;
+    open_fabric(shared, worker, node, &stream).await?;
+    Ok(stream)
+}
+
+/// Connects, and proves who we are before anything else is said.
+async fn open(shared: &Shared, worker: u32, node: u32) -> Result<TcpStream, OpenError> {
+    let peers = shared.rack().peers().ok_or(OpenError::Refused)?;
+    let connecting = TcpStream::connect(peers.get(node).address);
+    // Two tries fit into the time in which it must answer one.
+    let connected = timeout(peers.silence_max() / 2, connecting).await;
+    let Ok(Ok(stream)) = connected else {
+        return Err(OpenError::Unanswered);
+    };
+    stream.set_nodelay(true)?;
+    // What is not acknowledged is sent again for very long; the reader, who asks too, notices.
+    stream.set_silence_max(peers.silence_max())?;
+    let nonce = nonce().map_err(|_| OpenError::Broken)?;
+    let deadline = Instant::now() + OPEN_TIME;
+    let mut opening = peers.door().open(worker, node, &nonce, deadline);
+    let mut buffer = [0; HANDSHAKE_BYTES];
+    loop {
+        let output = std::mem::take(opening.output());
+        (&stream).write_all(&output).await?;
+        let left = opening
+            .poll_timeout()
+            .saturating_duration_since(Instant::now());
+        let read = timeout(left, (&stream).read(&mut buffer)).await;
+        let count = read.map_err(|_| OpenError::Broken)??;
+        if count == 0 {
+            return Err(OpenError::Broken);
+        }
+        // What has come counts, however late this worker comes to it.
+        if opening.handle_bytes(&buffer[..count])? {
+            let rest = std::mem::take(opening.output());
+            (&stream).write_all(&rest).await?;
+            return Ok(stream);
+        }
+        opening.handle_timeout(Instant::now())?;
+    }
+}
+
+/// Maps the memory of the node, if it shares that: it says under which number it has it open.
+async fn open_fabric(
+    shared: &Shared,
+    worker: u32,
+    node: u32,
+    mut stream: &TcpStream,
+) -> Result<(), OpenError> {
+    let shm = shared.rack().peers();
+    let Some(shm) = shm.and_then(|peers| peers.get(node).shm()) else {
+        return Ok(());
+    };
+    // Asked for, so that it never comes together with the last word of the handshake.
+    stream.write_all(&QUESTION).await?;
+    let mut number = [0; 4];
+    // However long it takes: who has asked and goes away is taken for dead.
+    stream.read_exact(&mut number).await?;
+    let channel = shm.channel(worker, u32::from_le_bytes(number));
+    let channel = channel.map_err(|_| OpenError::Refused)?;
+    Worker::with(|worker| {
+        if let Some(side) = worker.and_then(Worker::rack) {
+            let mut route = side.route(node).borrow_mut();
+            route.fabric = Fabric::Shm(channel, Bells::default());
+            route.is_dirty = true;
+            side.set_dirty();
+        }
+    });
+    Ok(())
+}
+
+/// Why a connection did not open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OpenError {
+    /// Nobody has answered at its address.
+    Unanswered,
+    /// It ended before it was open, or took too long: the next one may do better.
+    Broken,
+    /// The other node will never let us in, or we cannot go on with it.
+    Refused,
+}
+
+impl From<io::Error> for OpenError {
+    fn from(_: io::Error) -> Self {
+        Self::Broken
+    }
+}
+
+impl From<ChannelError> for OpenError {
+    fn from(error: ChannelError) -> Self {
+        match error {
+            ChannelError::TooSlow | ChannelError::Encounter(EncounterError::TooSlow) => {
+                Self::Broken
+            }
+            _ => Self::Refused,
+        }
+    }
+}
+
+/// Writes what is in the channel, as it comes; ends when the node is lost.
+fn write(stream: &TcpStream, node: u32) -> impl Future<Output = io::Result<()>> {
+    poll_fn(move |cx| {
+        Worker::with(|worker| match worker.and_then(Worker::rack) {
+            Some(side) => side.poll_write(stream, node, cx),
+            None => Poll::Ready(Ok(())),
+        })
+    })
+}
+
+impl RackSide {
+    fn poll_write(
+        &self,
+        mut stream: &TcpStream,
+        node: u32,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        // The waker is this task's own: cloning it and dropping it is no foreign code.
+        let mut route = self.route(node).borrow_mut();
+        loop {
+            if route.is_dead {
+                return Poll::Ready(Ok(()));
+            }
+            if route.chunk().is_empty() {
+                route.writer = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            let written = Pin::new(&mut stream).poll_write(cx, route.chunk());
+            let count = ready!(written)?;
+            route.consume(count);
+            if route.has_unpublished() {
+                // There is room for more now.
+                route.is_dirty = true;
+                self.set_dirty();
+            }
+        }
+    }
+}
+
+/// What asks for the number of the memory; of the length of a bell.
+pub(super) const QUESTION: [u8; BELL_BYTES] = [b'?'; BELL_BYTES];
+/// How long it may take to be let in by a node that has answered, before it is tried again.
+const OPEN_TIME: Duration = Duration::from_secs(10);
+const OPEN_PAUSE: Duration = Duration::from_millis(50);
+/// More than what either side says in one turn.
+const HANDSHAKE_BYTES: usize = 512;

@@ -1,0 +1,141 @@
+//! A worker lets a lost node go: takes in what has come from it, and ends the calls to it.
+
+use gossamer_transport::rack::Fate;
+
+use crate::rack::error::{CallError, NotExecuted};
+use crate::rack::outbound::Completion;
+use crate::rack::refs::Envelope;
+use crate::rack::route::Note;
+use crate::rack::side::{Parked, RackSide, peers};
+use crate::rack::visit::ReplyTo;
+use crate::worker::Worker;
+
+impl RackSide {
+    /// Nothing more comes from the node: its connections are read to their ends.
+    pub(crate) fn drain(&self, worker: &Worker, node: u32) {
+        while self.route(node).borrow().has_arrived() {
+            self.poll_route(worker, node);
+            self.route(node).borrow_mut().publish_to_nobody();
+        }
+        for (completion, error) in self.close_route(worker, node) {
+            self.complete(worker, completion, Err(error));
+        }
+        let peers = peers(worker);
+        peers.step(worker.shared(), node, peers.get(node).drained());
+    }
+
+    /// The worker ends: nothing comes for it any more. What is told here is told while there is
+    /// somebody to contain it.
+    pub(crate) fn sweep(&self, worker: &Worker) {
+        for node in 0..self.routes.len() as u32 {
+            for (completion, error) in self.close_route(worker, node) {
+                let error = match error {
+                    CallError::NotExecuted(_) => CallError::NotExecuted(NotExecuted::Closed),
+                    error => error,
+                };
+                self.complete(worker, completion, Err(error));
+            }
+        }
+        let parked = std::mem::take(&mut *self.parked.borrow_mut());
+        for (envelope, parked) in parked {
+            if let Parked::Reply { completion, .. } = parked {
+                let error = error(envelope.from.number, Fate::Unknown);
+                self.complete(worker, completion, Err(error));
+            }
+        }
+        self.tell_unsent(worker);
+    }
+
+    /// Tells of the calls that have ended before they were sent; whether there were any.
+    pub(super) fn tell_unsent(&self, worker: &Worker) -> bool {
+        let unsent = std::mem::take(&mut *self.unsent.borrow_mut());
+        let were_there = !unsent.is_empty();
+        for (completion, error) in unsent {
+            self.complete(worker, completion, Err(error));
+        }
+        were_there
+    }
+
+    /// Takes all calls that the node owes an outcome, and what comes of them.
+    fn close_route(&self, worker: &Worker, node: u32) -> Vec<(Completion, CallError)> {
+        let mut route = self.route(node).borrow_mut();
+        route.kill();
+        let writer = route.writer.take();
+        let pairs = std::mem::take(&mut route.pairs);
+        drop(route);
+        if let Some(writer) = writer {
+            writer.wake(); // to its end
+        }
+        let mut ended: Vec<(Completion, CallError)> = Vec::new();
+        for pair in pairs {
+            if let Some(arrival) = pair.blocked {
+                self.orphan(node, pair.remote, arrival);
+            }
+            for (note, fate) in pair.client.into_unanswered() {
+                let completion = match note {
+                    Note::Now(completion, _target) => completion,
+                    Note::Later(token) => {
+                        let late = self.late.borrow_mut().take(token, node);
+                        match late {
+                            Some(late) => late.completion,
+                            None => continue,
+                        }
+                    }
+                    Note::Unread => continue,
+                };
+                ended.push((completion, error(node, fate)));
+            }
+        }
+        // Those that were answered with word that their outcome would come.
+        let late = self.late.borrow_mut().take_all(node);
+        for late in late {
+            ended.push((late.completion, error(node, Fate::Unknown)));
+        }
+        ended.extend(self.undelivered(worker));
+        ended
+    }
+
+    /// The calls whose results are here, with trusts that will not be registered any more.
+    fn undelivered(&self, worker: &Worker) -> Vec<(Completion, CallError)> {
+        if !peers(worker).references().has_ended() {
+            return Vec::new(); // the owner's word comes, or the word of its death
+        }
+        let mut parked = self.parked.borrow_mut();
+        let replies = parked.extract_if(|_, parked| matches!(parked, Parked::Reply { .. }));
+        let end = |(envelope, parked): (Envelope, Parked)| match parked {
+            Parked::Reply { completion, .. } => {
+                Some((completion, error(envelope.from.number, Fate::Unknown)))
+            }
+            Parked::Call { .. } | Parked::Orphan(..) => None,
+        };
+        replies.filter_map(end).collect()
+    }
+
+    /// A call that waits for its trusts goes on waiting, without its link.
+    fn orphan(&self, node: u32, remote: u16, arrival: crate::rack::route::Arrival) {
+        let mut parked = self.parked.borrow_mut();
+        let blocked = parked.iter().find_map(|(envelope, parked)| match parked {
+            Parked::Call {
+                node: of,
+                remote: with,
+            } if (*of, *with) == (node, remote) => Some(*envelope),
+            _ => None,
+        });
+        if let Some(envelope) = blocked {
+            let from = ReplyTo {
+                node,
+                worker: u32::from(remote),
+                token: arrival.token,
+            };
+            parked.insert(envelope, Parked::Orphan(Box::new(arrival), from));
+        }
+    }
+}
+
+fn error(node: u32, fate: Fate) -> CallError {
+    let node = node as usize;
+    match fate {
+        Fate::NotSent => CallError::NotExecuted(NotExecuted::NodeLost { node }),
+        Fate::Unknown => CallError::Unknown { node },
+    }
+}

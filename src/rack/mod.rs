@@ -1,0 +1,89 @@
+//! The rack: one program on many nodes.
+//!
+//! A *node* is a process, the *rack* all of them together, and every node runs the same binary.
+//! Node 0 runs `main`; the others serve, and run what is spawned on them. Started plainly, a
+//! program is a rack of one, in which a call is that of the plain [`Trust`](crate::Trust).
+//!
+//! ```
+//! use gossamer::rack;
+//!
+//! #[gossamer::main(workers = 2)]
+//! async fn main() {
+//!     let mut counters = Vec::new();
+//!     for trustee in rack::trustees() {
+//!         counters.push(rack::entrust_on(trustee, |start: u64| start, 17).await);
+//!     }
+//!     for counter in &counters {
+//!         counter.apply_with(|c, by| *c += by, 2).await;
+//!         assert_eq!(counter.apply(|c| *c).await, 19);
+//!     }
+//! }
+//! ```
+//!
+//! What a call may take along is said at [`Trust`]; what it can end in, at [`CallError`].
+
+mod accept;
+mod barrier;
+mod bells;
+mod bounded;
+mod calls;
+mod codec;
+mod connect;
+mod context;
+mod drain;
+mod ending;
+mod entry;
+mod envelope;
+mod error;
+mod handles;
+mod image;
+pub mod join;
+mod latch_trust;
+mod late;
+pub(crate) mod loss;
+mod memory;
+pub(crate) mod node;
+mod on_worker;
+mod outbound;
+mod peer;
+pub(crate) mod peers;
+mod references;
+#[cfg_attr(
+    not(test),
+    expect(
+        dead_code,
+        unused_imports,
+        reason = "failpoints, and a message that is taken back, are for tests until now"
+    )
+)]
+mod refs;
+mod remote;
+mod route;
+mod serve;
+pub(crate) mod settings;
+pub(crate) mod side;
+mod spawn;
+pub(crate) mod start;
+#[cfg(test)]
+mod tests;
+mod trust;
+mod trustee;
+mod visit;
+
+pub use calls::Travels;
+pub use codec::CodecError;
+#[doc(hidden)]
+pub use context::__references;
+pub use context::{
+    barrier, entrust, entrust_latched_on, entrust_on, node_id, nodes, trustees,
+    try_entrust_latched_on, try_entrust_on, workers,
+};
+pub(crate) use ending::End;
+pub use error::{CallError, NotExecuted, Refusal};
+pub use join::{Identity, OnNodeLoss};
+pub use latch_trust::LatchTrust;
+pub use loss::NodeLoss;
+pub use memory::FabricError;
+pub use spawn::{JoinHandle, spawn_on};
+pub use trust::Trust;
+pub use trustee::Trustee;

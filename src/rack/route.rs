@@ -1,0 +1,271 @@
+//! A route: all that one worker has with one other node. Its links, and the channel through which
+//! they write.
+
+use std::io;
+use std::sync::Arc;
+use std::task::Waker;
+
+use gossamer_transport::rack::{
+    Arrived, Channel, ClientLink, LinkError, Place, Refusal, TrusteeLink, shm, tcp,
+};
+
+use crate::rack::bells::Bells;
+use crate::rack::entry::CallWord;
+use crate::rack::envelope::{Kind, Nonsense, Relative};
+use crate::rack::outbound::Completion;
+use crate::rack::peer::Peer;
+use crate::rack::remote::{PropertyId, Remote};
+
+/// All that a worker has with one other node.
+pub(crate) struct Route {
+    pub(crate) fabric: Fabric,
+    pub(crate) pairs: Vec<Pair>,
+    /// Whether something may be there to be published.
+    pub(crate) is_dirty: bool,
+    /// Whether a connection is made, or there.
+    pub(crate) has_connection: bool,
+    /// The task that writes what is in the channel, when it waits for something.
+    pub(crate) writer: Option<Waker>,
+    pub(crate) is_dead: bool,
+}
+
+/// What the links of a route write through.
+pub(crate) enum Fabric {
+    Tcp(tcp::Channel),
+    /// Shared memory, whose descriptor has not come yet.
+    Opening,
+    /// Shared memory, and the bells that are still to be rung.
+    Shm(shm::Channel, Bells),
+}
+
+/// The two links with one worker of the node: its trustee's client here, and the reverse.
+pub(crate) struct Pair {
+    /// The worker of that node, or one past the last for control.
+    pub(crate) remote: u16,
+    pub(crate) client: ClientLink<Note>,
+    pub(crate) trustee: TrusteeLink,
+    /// A request whose trusts are not registered yet; what comes after it waits.
+    pub(crate) blocked: Option<Arrival>,
+}
+
+/// What is to become of a result.
+pub(crate) enum Note {
+    /// It is the outcome.
+    Now(Completion, Option<Arc<Remote>>),
+    /// It says at most that there will be no outcome; it is known here by this number.
+    Later(u64),
+    /// Nobody looks at it.
+    Unread,
+}
+
+/// A request that has come, taken apart.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub(crate) word: CallWord,
+    pub(crate) property: PropertyId,
+    pub(crate) kind: Kind,
+    pub(crate) token: u64,
+    pub(crate) relatives: Vec<Relative>,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Route {
+    pub(crate) fn new(is_shm: bool) -> Self {
+        let fabric = match is_shm {
+            false => Fabric::Tcp(tcp::Channel::new()),
+            true => Fabric::Opening,
+        };
+        Self {
+            fabric,
+            pairs: Vec::new(),
+            is_dirty: false,
+            has_connection: false,
+            writer: None,
+            is_dead: false,
+        }
+    }
+
+    /// Where the pair with worker `remote` of the node is, made if need be: `local` is who we are.
+    pub(crate) fn pair(&mut self, peer: &Peer, local: u16, remote: u16) -> io::Result<usize> {
+        if let Some(at) = self.pairs.iter().position(|pair| pair.remote == remote) {
+            return Ok(at);
+        }
+        // What is for control is written by the node's worker 0.
+        let writer = match u32::from(remote) < peer.workers {
+            true => u32::from(remote),
+            false => 0,
+        };
+        let port = || peer.port(writer, local);
+        self.pairs.push(Pair {
+            remote,
+            client: ClientLink::new(remote, port()?),
+            trustee: TrusteeLink::new(remote, port()?),
+            blocked: None,
+        });
+        Ok(self.pairs.len() - 1)
+    }
+
+    /// Publishes what the links have.
+    pub(crate) fn publish(&mut self) -> Result<(), LinkError> {
+        self.is_dirty = false;
+        match &mut self.fabric {
+            // Of TCP a flush sends nothing: that is the writer's.
+            Fabric::Tcp(channel) => publish(&mut self.pairs, channel),
+            Fabric::Opening => Ok(()),
+            Fabric::Shm(channel, bells) => {
+                publish(&mut self.pairs, channel)?;
+                channel.take_bells().for_each(|worker| bells.ring(worker));
+                Ok(())
+            }
+        }
+    }
+
+    /// What is to be written to the connection.
+    pub(crate) fn chunk(&self) -> &[u8] {
+        match &self.fabric {
+            Fabric::Tcp(channel) => channel.chunk(),
+            Fabric::Opening => &[],
+            Fabric::Shm(_, bells) => bells.chunk(),
+        }
+    }
+
+    /// So much of it was written.
+    pub(crate) fn consume(&mut self, bytes: usize) {
+        match &mut self.fabric {
+            Fabric::Tcp(channel) => channel.consume(bytes),
+            Fabric::Opening => {}
+            Fabric::Shm(_, bells) => bells.consume(bytes),
+        }
+    }
+
+    /// Whether the connection is needed: there is something to be written to it, or by its help.
+    pub(crate) fn needs_connection(&self) -> bool {
+        match &self.fabric {
+            Fabric::Opening => self.has_unpublished(),
+            _ => !self.chunk().is_empty(),
+        }
+    }
+
+    /// Nothing is written or listened to any more.
+    pub(crate) fn kill(&mut self) {
+        self.is_dead = true;
+        match &mut self.fabric {
+            Fabric::Tcp(channel) => channel.kill(),
+            Fabric::Opening => {}
+            Fabric::Shm(channel, bells) => {
+                channel.kill();
+                bells.clear();
+            }
+        }
+    }
+
+    /// Publishes to nobody, so that what has come can be taken in to its end. Calls that were not
+    /// sent stay so: they have certainly not run.
+    pub(crate) fn publish_to_nobody(&mut self) {
+        for pair in &mut self.pairs {
+            // A link keeps what is wrong, and tells whoever takes the next thing from it.
+            let _ = pair.client.publish(&mut Nobody { takes: false });
+            let _ = pair.trustee.publish(&mut Nobody { takes: true });
+        }
+    }
+
+    /// Whether something has come, of a node that is listened to.
+    pub(crate) fn has_arrived(&self) -> bool {
+        !self.is_dead && self.pairs.iter().any(Pair::has_arrived)
+    }
+
+    /// Whether a link has something that found no room in the channel.
+    pub(crate) fn has_unpublished(&self) -> bool {
+        self.pairs
+            .iter()
+            .any(|pair| pair.client.has_unpublished() || pair.trustee.has_unpublished())
+    }
+}
+
+impl Arrival {
+    pub(crate) fn of(request: Arrived<'_>) -> Result<Self, Nonsense> {
+        let property = PropertyId {
+            index: request.property.index,
+            generation: request.property.generation,
+        };
+        Ok(Self {
+            word: CallWord(request.call),
+            property,
+            kind: Kind::of_bits(request.kind)?,
+            token: 0,
+            relatives: Vec::new(),
+            bytes: request.payload.into_owned(),
+        })
+    }
+}
+
+impl Pair {
+    pub(crate) fn has_arrived(&self) -> bool {
+        self.client.has_arrived() || (self.blocked.is_none() && self.trustee.has_arrived())
+    }
+}
+
+fn publish(pairs: &mut [Pair], channel: &mut impl Channel) -> Result<(), LinkError> {
+    for pair in pairs {
+        if pair.client.has_unpublished() {
+            pair.client.publish(channel)?;
+        }
+        if pair.trustee.has_unpublished() {
+            pair.trustee.publish(channel)?;
+        }
+    }
+    match channel.flush() {
+        Ok(()) | Err(Refusal::Busy) => Ok(()),
+        Err(Refusal::Dead) => Err(LinkError::Dead),
+    }
+}
+
+/// A channel to nobody, which takes all or nothing.
+struct Nobody {
+    takes: bool,
+}
+
+impl Channel for Nobody {
+    fn push(&mut self, _: Place, _: &[u8], _: u64) -> Result<(), Refusal> {
+        match self.takes {
+            true => Ok(()),
+            false => Err(Refusal::Busy),
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use gossamer_transport::rack::{Fate, Request};
+
+    use super::*;
+    use crate::rack::refs::Node;
+
+    /// They wait for a connection that never comes about, short ones and long ones.
+    #[test]
+    fn calls_that_were_never_sent_to_a_lost_node() {
+        let party = Node {
+            number: 1,
+            incarnation: 2,
+        };
+        let peer = Peer::new(party, SocketAddr::from(([127, 0, 0, 1], 1)), 1, 1, None);
+        let mut route = Route::new(true);
+        let at = route.pair(&peer, 0, 0).expect("there is memory");
+        for bytes in [8, 1 << 20] {
+            let client = &mut route.pairs[at].client;
+            let issued = client.issue(Request::default(), vec![0; bytes], Note::Unread);
+            assert!(issued.is_ok());
+        }
+        route.publish_to_nobody();
+        assert!(!route.has_arrived());
+        let unanswered = route.pairs.remove(at).client.into_unanswered();
+        let fates: Vec<_> = unanswered.map(|(_, fate)| fate).collect();
+        assert_eq!(fates, [Fate::NotSent; 2]);
+    }
+}

@@ -1,0 +1,385 @@
+//! A worker's side of the rack: its links to other nodes, driven once a turn.
+//!
+//! **Invariant:** no borrow of a route, a table or a list is alive while foreign code runs: what is
+//! decoded, encoded, called, completed or dropped. Calls that have come are run between the
+//! trustee's poll and the tasks, never inside delegated code.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use gossamer_transport::rack::Request;
+use gossamer_transport::rack::shm::Parking;
+
+use crate::contain::contain;
+use crate::rack::envelope::{Class, Kind, Relative, Table, control_bytes};
+use crate::rack::error::{CallError, NotExecuted, Refusal};
+use crate::rack::handles::Handle;
+use crate::rack::join::Cause;
+use crate::rack::late::LateCalls;
+use crate::rack::outbound::{Answers, Completion, Outbound};
+use crate::rack::peers::Peers;
+use crate::rack::refs::{self, Control, Envelope};
+use crate::rack::remote::{Home, PropertyId};
+use crate::rack::route::{Arrival, Note, Route};
+use crate::rack::visit::{Outcome, Reply, ReplyTo};
+use crate::worker::Worker;
+
+/// The rack as one worker drives it; there is none in a rack of one.
+pub(crate) struct RackSide {
+    /// By node; this node's own is never used.
+    pub(super) routes: Box<[RefCell<Route>]>,
+    /// Calls whose outcome comes by a request.
+    pub(super) late: RefCell<LateCalls>,
+    /// Messages whose trusts are not registered yet.
+    pub(super) parked: RefCell<HashMap<Envelope, Parked>>,
+    /// Calls that have ended before they were sent; told of in the next turn.
+    pub(super) unsent: RefCell<Vec<(Completion, CallError)>>,
+    is_dirty: Cell<bool>,
+    /// Where other processes see whether the worker sleeps.
+    parking: Vec<Parking>,
+    is_announced: Cell<bool>,
+}
+
+/// A message that waits for the references.
+pub(crate) enum Parked {
+    /// The result of a call.
+    Reply {
+        completion: Completion,
+        relatives: Vec<Relative>,
+        bytes: Vec<u8>,
+    },
+    /// The call at which the pair with this worker of this node is blocked.
+    Call { node: u32, remote: u16 },
+    /// A call of a node that is lost.
+    Orphan(Box<Arrival>, ReplyTo),
+}
+
+impl RackSide {
+    pub(crate) fn new(peers: &Peers, worker: u32) -> Self {
+        let route = |node| Route::new(peers.get(node).shm().is_some());
+        let routes = (0..peers.count() as u32).map(|node| RefCell::new(route(node)));
+        Self {
+            parking: peers
+                .memory()
+                .map_or_else(Vec::new, |memory| memory.parking(worker)),
+            is_announced: Cell::new(false),
+            routes: routes.collect(),
+            late: RefCell::default(),
+            parked: RefCell::default(),
+            unsent: RefCell::default(),
+            is_dirty: Cell::new(false),
+        }
+    }
+
+    /// Takes results, runs calls; once a turn.
+    pub(crate) fn poll(&self, worker: &Worker) -> bool {
+        if self.is_announced.replace(false) {
+            self.parking.iter().for_each(Parking::cancel);
+        }
+        if worker.client.is_closed() {
+            return false;
+        }
+        let mut progressed = self.tell_unsent(worker);
+        for node in 0..self.routes.len() as u32 {
+            if self.route(node).borrow().has_arrived() {
+                progressed |= self.poll_route(worker, node);
+            }
+        }
+        progressed
+    }
+
+    /// Publishes what was issued and answered; once a turn.
+    pub(crate) fn flush(&self, worker: &Worker) -> bool {
+        if !self.is_dirty.replace(false) {
+            return false;
+        }
+        for node in 0..self.routes.len() as u32 {
+            self.flush_route(worker, node);
+        }
+        true
+    }
+
+    /// Asked when the worker is about to sleep, which other processes are told first.
+    pub(crate) fn sees_work(&self, worker: &Worker) -> bool {
+        for parking in &self.parking {
+            parking.announce();
+            self.is_announced.set(true);
+        }
+        !worker.client.is_closed()
+            && (self.is_dirty.get()
+                || !self.unsent.borrow().is_empty()
+                || self.routes.iter().any(|route| route.borrow().has_arrived()))
+    }
+
+    /// Issues a call to another node. Runs no foreign code.
+    pub(crate) fn issue(&self, worker: &Worker, outbound: Outbound, completion: Completion) {
+        let answers = outbound.answers;
+        if let Err((completion, error)) = self.try_issue(worker, outbound, completion)
+            && answers != Answers::Never
+        {
+            self.unsent.borrow_mut().push((completion, error));
+        }
+    }
+
+    fn try_issue(
+        &self,
+        worker: &Worker,
+        outbound: Outbound,
+        completion: Completion,
+    ) -> Result<(), (Completion, CallError)> {
+        let Outbound {
+            to,
+            word,
+            property,
+            answers,
+            parcel,
+            result_bytes,
+            target,
+        } = outbound;
+        let node = to.node as usize;
+        let lost = CallError::NotExecuted(NotExecuted::NodeLost { node });
+        if worker.client.is_closed() {
+            let closed = CallError::NotExecuted(NotExecuted::Closed);
+            return Err((completion, closed));
+        }
+        if to.node == worker.shared().rack().id() {
+            // Calls at home are plain: what a peer says is of this node and is not, was let go.
+            let refusal = Refusal::NoProperty;
+            let refused = CallError::NotExecuted(NotExecuted::Refused { node, refusal });
+            return Err((completion, refused));
+        }
+        let peers = peers(worker);
+        if self.route(to.node).borrow().is_dead || !peers.get(to.node).is_live() {
+            return Err((completion, lost));
+        }
+        // Before its trusts are readied, so that it can still come back.
+        if self.pair_with(worker, to).is_none() {
+            return Err((completion, lost));
+        }
+        let table = match self.pack(worker, to.node, &parcel.handles) {
+            Ok(table) => table,
+            Err(refs::SendError::NoHandle(key)) => {
+                // It came as one whose owner was lost meanwhile.
+                let node = key.owner.number as usize;
+                let lost = NotExecuted::NodeLost { node };
+                return Err((completion, CallError::NotExecuted(lost)));
+            }
+            Err(_) => return Err((completion, lost)),
+        };
+        let kind = Kind {
+            class: Class::Call,
+            has_table: table.is_some(),
+            has_token: answers == Answers::Later,
+            is_post: answers == Answers::Never,
+        };
+        let mut payload = Vec::new();
+        let note = match answers {
+            Answers::Now => Note::Now(completion, target),
+            Answers::Never => Note::Now(Completion::Posted, target),
+            Answers::Later => {
+                let mut late = self.late.borrow_mut();
+                let token = late.insert(to.node, completion, target);
+                payload.extend_from_slice(&token.to_le_bytes());
+                Note::Later(token)
+            }
+        };
+        if let Some(table) = table {
+            table.append_to(&mut payload);
+        }
+        let payload = prefixed(payload, parcel.bytes);
+        // The trusts have gone into the table, which keeps what they lead to.
+        drop(parcel.handles);
+        let request = Request {
+            call: word.0,
+            property: wire(property),
+            kind: kind.to_bits(),
+            result_bytes,
+        };
+        self.send(worker, to, request, payload, note);
+        Ok(())
+    }
+
+    /// Where the links with a worker of another node are. Without memory for their rings, that
+    /// node is out of reach.
+    fn pair_with(&self, worker: &Worker, to: Home) -> Option<usize> {
+        let peers = peers(worker);
+        let peer = peers.get(to.node);
+        let is_control = to.worker == peer.workers;
+        let local = match is_control {
+            true => worker.shared().workers().len() as u16,
+            false => worker.index() as u16,
+        };
+        let mut route = self.route(to.node).borrow_mut();
+        let pair = route.pair(peer, local, to.worker as u16);
+        drop(route);
+        if pair.is_err() {
+            peers.suspect(to.node, Cause::Unreachable);
+        }
+        pair.ok()
+    }
+
+    /// Hands a request to its link.
+    pub(super) fn send(
+        &self,
+        worker: &Worker,
+        to: Home,
+        request: Request,
+        payload: Vec<u8>,
+        note: Note,
+    ) {
+        let Some(at) = self.pair_with(worker, to) else {
+            return; // only of what is no call: it goes with the node
+        };
+        let mut route = self.route(to.node).borrow_mut();
+        let sent = route.pairs[at].client.issue(request, payload, note);
+        assert!(sent.is_ok(), "no message is longer than a payload may be");
+        route.is_dirty = true;
+        self.is_dirty.set(true);
+    }
+
+    /// Sends word about references.
+    pub(crate) fn send_control(&self, worker: &Worker, node: u32, control: &Control) {
+        let control_worker = peers(worker).get(node).workers;
+        let to = Home {
+            node,
+            worker: control_worker,
+        };
+        if worker.client.is_closed() || self.route(node).borrow().is_dead {
+            return;
+        }
+        let request = Request {
+            kind: Kind::CONTROL.to_bits(),
+            ..Request::default()
+        };
+        self.send(worker, to, request, control_bytes(control), Note::Unread);
+    }
+
+    /// Sends the outcome of a call that was not answered at once.
+    pub(crate) fn reply(&self, worker: &Worker, to: ReplyTo, outcome: Outcome) {
+        if worker.client.is_closed() || self.route(to.node).borrow().is_dead {
+            return;
+        }
+        let (status, bytes) = self.outcome_message(worker, to.node, outcome);
+        let kind = Kind {
+            class: Class::Outcome,
+            ..Kind::CONTROL
+        };
+        let token = PropertyId {
+            index: to.token as u32,
+            generation: (to.token >> 32) as u32,
+        };
+        let request = Request {
+            property: wire(token),
+            kind: kind.to_bits(),
+            ..Request::default()
+        };
+        let home = Home {
+            node: to.node,
+            worker: to.worker,
+        };
+        let payload = prefixed(vec![status.to_byte()], bytes);
+        self.send(worker, home, request, payload, Note::Unread);
+    }
+
+    /// Readies the trusts of a message; none for none.
+    pub(super) fn pack(
+        &self,
+        worker: &Worker,
+        to: u32,
+        handles: &[Handle],
+    ) -> Result<Option<Table>, refs::SendError> {
+        if handles.is_empty() {
+            return Ok(None);
+        }
+        let peers = peers(worker);
+        let (table, actions) = peers.references().pack(peers.get(to).party, handles);
+        peers.carry_out(worker.shared(), actions);
+        table.map(Some)
+    }
+
+    /// The links with a worker of another node are used from now on.
+    pub(crate) fn open(&self, worker: &Worker, node: u32, remote: u16, is_control: bool) {
+        let peer = peers(worker).get(node);
+        if self.route(node).borrow().is_dead {
+            return;
+        }
+        let remote = match is_control {
+            true => peer.workers,
+            false => u32::from(remote),
+        };
+        let to = Home {
+            node,
+            worker: remote,
+        };
+        // If there is no memory for it, the node is lost, and what it has written does not count.
+        let _ = self.pair_with(worker, to);
+    }
+
+    /// Says that something of a route is to be published.
+    pub(super) fn set_dirty(&self) {
+        self.is_dirty.set(true);
+    }
+
+    pub(super) fn route(&self, node: u32) -> &RefCell<Route> {
+        &self.routes[node as usize]
+    }
+
+    /// Tells of the end of a call; foreign code, contained.
+    pub(super) fn complete(&self, worker: &Worker, completion: Completion, reply: Reply) {
+        contain(|| completion.complete(reply), |panic| worker.report(panic));
+    }
+
+    /// A peer has sent nonsense: nothing of it is looked at any more.
+    #[cold]
+    pub(super) fn damaged(&self, worker: &Worker, node: u32) {
+        let mut route = self.route(node).borrow_mut();
+        route.kill();
+        drop(route);
+        peers(worker).suspect(node, Cause::Damaged);
+    }
+
+    fn flush_route(&self, worker: &Worker, node: u32) {
+        let mut route = self.route(node).borrow_mut();
+        if !route.is_dirty || route.is_dead {
+            return;
+        }
+        let published = route.publish();
+        let is_needed = route.needs_connection();
+        let connect = is_needed && !std::mem::replace(&mut route.has_connection, true);
+        let writer = match is_needed {
+            true => route.writer.take(),
+            false => None,
+        };
+        drop(route);
+        if let Err(gossamer_transport::rack::LinkError::Wire(_)) = published {
+            return self.damaged(worker, node);
+        }
+        if connect {
+            crate::rack::connect::spawn_writer(worker, node);
+        }
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+    }
+}
+
+/// The other nodes; a worker has a side only if there are any.
+pub(super) fn peers(worker: &Worker) -> &Peers {
+    let peers = worker.shared().rack().peers();
+    peers.expect("a worker has a side of the rack only beside other nodes")
+}
+
+fn prefixed(mut prefix: Vec<u8>, bytes: Vec<u8>) -> Vec<u8> {
+    if prefix.is_empty() {
+        return bytes;
+    }
+    prefix.extend_from_slice(&bytes);
+    prefix
+}
+
+fn wire(id: PropertyId) -> gossamer_transport::rack::Property {
+    gossamer_transport::rack::Property {
+        index: id.index,
+        generation: id.generation,
+    }
+}

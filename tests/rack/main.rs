@@ -1,0 +1,11 @@
+//! The rack: one file for each kind of situation, over each fabric.
+
+#![expect(
+    clippy::duplicate_mod,
+    reason = "each fabric has all situations, with its own name"
+)]
+
+#[path = "../common/rack.rs"]
+mod process;
+mod shm;
+mod tcp;

@@ -1,0 +1,241 @@
+//! Nodes that are processes: this very program, started again for each node, wherever the system
+//! then puts it.
+
+use std::collections::BTreeSet;
+use std::ops::{Deref, DerefMut};
+use std::process::{Child, ExitStatus, Output};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gossamer::rack::{self, CallError, Identity, Trust};
+use gossamer::{Builder, Runtime};
+
+use super::kills::churn_all;
+use super::nodes::{SILENCE_MAX, on};
+use crate::process::{Port, command, is_node};
+
+/// What the nodes of one test do; its name is the name of the test.
+const SCENE: &str = "SCENE_OF_A_RACK";
+
+/// A node, which does not outlive the test.
+pub(super) struct Process {
+    child: Option<Child>,
+    /// Where they meet, until all have ended.
+    _port: Arc<Port>,
+}
+
+#[test]
+fn processes_at_different_addresses_call_each_other() {
+    let outputs = run(3, "exchange", "abort");
+    let mut addresses = BTreeSet::new();
+    for (status, text) in outputs {
+        assert!(status.success(), "{text}");
+        let address = text.lines().find_map(|line| line.split_once("lies at "));
+        addresses.insert(address.expect("each says so").1.to_owned());
+    }
+    let aslr = std::fs::read_to_string("/proc/sys/kernel/randomize_va_space");
+    if aslr.is_ok_and(|aslr| aslr.trim() == "2") {
+        assert_eq!(addresses.len(), 3, "{addresses:?}");
+    } else {
+        eprintln!("NOT SHOWN: this system puts every process at the same addresses");
+    }
+}
+
+#[test]
+fn calls_to_a_killed_process_end_typed_and_the_others_go_on() {
+    let outputs = run(3, "killed", "survive");
+    let (first, last) = (&outputs[0], &outputs[2]);
+    assert!(first.0.success(), "{}", first.1);
+    assert!(last.0.success(), "{}", last.1);
+}
+
+#[test]
+fn by_default_all_end_with_one_that_is_killed() {
+    let outputs = run(3, "killed", "abort");
+    for (status, text) in [&outputs[0], &outputs[2]] {
+        assert_eq!(status.code(), Some(69), "{text}");
+        assert_eq!(text.matches("is lost").count(), 1, "{text}");
+    }
+}
+
+#[test]
+fn a_process_that_falls_silent_is_lost_within_the_limit() {
+    let outputs = run(3, "silent 0", "survive");
+    // The one that was stopped ends when it hears that the others have given it up.
+    for (status, text) in [&outputs[0], &outputs[2]] {
+        assert!(status.success(), "{text}");
+    }
+    assert!(
+        outputs[0].1.contains("nothing was heard"),
+        "{}",
+        outputs[0].1
+    );
+    assert_eq!(outputs[1].0.code(), Some(69), "{}", outputs[1].1);
+}
+
+/// No test of its own: a node of those above.
+#[test]
+#[ignore = "started by the tests here"]
+fn node() {
+    let Ok(scene) = std::env::var(SCENE) else {
+        return;
+    };
+    assert!(is_node(), "it is started as one");
+    let identity = Identity::from_env().expect("the environment is set");
+    let number = identity.node();
+    println!("node {number} lies at {:p}", node as fn());
+    let runtime = Builder::new()
+        .workers(2)
+        .silence_max(if scene.starts_with("silent") {
+            SILENCE_SHORT
+        } else {
+            SILENCE_MAX
+        })
+        .rack(identity)
+        .build()
+        .expect("all come");
+    if number != 0 {
+        assert_eq!(runtime.serve(), 0);
+        return;
+    }
+    match scene.split_once(' ').unwrap_or((&scene, "0")) {
+        ("exchange", _) => exchange(&runtime),
+        ("killed", _) => killed(&runtime),
+        ("silent", _) => silent(&runtime),
+        ("churn", seed) => churn_all(&runtime, seed.parse().expect("a seed")),
+        other => panic!("no such scene: {other:?}"),
+    }
+}
+
+fn exchange(runtime: &Runtime) {
+    runtime.block_on(async {
+        let sum = rack::entrust_on(on(1), |start: u64| start, 0).await;
+        let add = async |(sum, n): (Trust<u64>, u64)| {
+            for _ in 0..100 {
+                sum.apply_with(|sum, n| *sum += n, n).await;
+            }
+            rack::barrier().await;
+        };
+        let tasks = [2, 4].map(|worker| rack::spawn_on(worker, add, (sum.clone(), worker as u64)));
+        rack::barrier().await;
+        for task in tasks {
+            task.await.expect("no panic");
+        }
+        assert_eq!(sum.apply(|sum| *sum).await, 600);
+    });
+}
+
+fn killed(runtime: &Runtime) {
+    runtime.block_on(async {
+        let lost = rack::entrust_on(on(1), |_: ()| 0_u64, ()).await;
+        let kept = rack::entrust_on(on(2), |_: ()| 0_u64, ()).await;
+        // As kill -9 would, at no particular moment.
+        lost.post_with(
+            |_, ()| {
+                let me = rustix::process::getpid();
+                let _ = rustix::process::kill_process(me, rustix::process::Signal::KILL);
+            },
+            (),
+        );
+        loop {
+            match lost.try_apply_with(|n, ()| *n += 1, ()).await {
+                Ok(()) | Err(CallError::Unknown { node: 1 }) => {}
+                Err(error) => {
+                    assert_eq!(error.has_run(), Some(false), "{error:?}");
+                    break;
+                }
+            }
+        }
+        kept.apply(|n| *n += 1).await;
+        assert_eq!(kept.apply(|n| *n).await, 1);
+    });
+}
+
+/// Stops a node for longer than it may be silent, and lets it go on then.
+fn silent(runtime: &Runtime) {
+    runtime.block_on(async {
+        let lost = rack::entrust_on(on(1), |_: ()| 0_u64, ()).await;
+        let pid = lost.apply(|_| std::process::id()).await;
+        let pid = rustix::process::Pid::from_raw(pid as i32).expect("a process");
+        let signal = |signal| rustix::process::kill_process(pid, signal).expect("it is ours");
+        signal(rustix::process::Signal::STOP);
+        // It may serve some before it stops.
+        let error = loop {
+            if let Err(error) = lost.try_apply_with(|n, ()| *n += 1, ()).await {
+                break error;
+            }
+        };
+        signal(rustix::process::Signal::CONT);
+        assert!(matches!(error, CallError::Unknown { node: 1 }), "{error:?}");
+    });
+}
+
+/// Runs a scene by so many processes, and returns how each has ended and what it has said.
+fn run(nodes: usize, scene: &str, on_node_loss: &str) -> Vec<(ExitStatus, String)> {
+    let children = start(nodes, scene, on_node_loss);
+    children.into_iter().map(end_of).collect()
+}
+
+/// Starts so many processes for a scene.
+pub(super) fn start(nodes: usize, scene: &str, on_node_loss: &str) -> Vec<Process> {
+    let port = Arc::new(Port::reserved());
+    let program = std::env::current_exe().expect("this program");
+    let (_, this) = module_path!().split_once("::").expect("of a crate");
+    let node_of_the_tests = format!("{this}::node");
+    let start = |node: usize| {
+        let mut command = command(&program, &node_of_the_tests);
+        command
+            .env(SCENE, scene)
+            .env("GOSSAMER_NODE", node.to_string())
+            .env("GOSSAMER_NODES", nodes.to_string())
+            .env("GOSSAMER_RENDEZVOUS", port.address().to_string())
+            .env("GOSSAMER_RENDEZVOUS_RESERVED", "true")
+            .env("GOSSAMER_KEY", "c0de".repeat(16))
+            .env("GOSSAMER_START_LIMIT", "600")
+            .env("GOSSAMER_FABRIC", super::FABRIC)
+            .env("GOSSAMER_ON_NODE_LOSS", on_node_loss);
+        Process {
+            child: Some(command.spawn().expect("a process starts")),
+            _port: Arc::clone(&port),
+        }
+    };
+    (0..nodes).map(start).collect()
+}
+
+pub(super) fn end_of(mut process: Process) -> (ExitStatus, String) {
+    let child = process.child.take().expect("it was not waited for");
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = child.wait_with_output().expect("it ends");
+    let text = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    (status, text.concat())
+}
+
+impl Deref for Process {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        self.child.as_ref().expect("it was not waited for")
+    }
+}
+
+impl DerefMut for Process {
+    fn deref_mut(&mut self) -> &mut Child {
+        self.child.as_mut().expect("it was not waited for")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// For a node that is to be found silent: more than a busy machine keeps the others waiting.
+const SILENCE_SHORT: Duration = Duration::from_secs(5);

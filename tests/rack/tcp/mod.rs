@@ -1,0 +1,21 @@
+//! All situations over the fabric `tcp`.
+
+/// As GOSSAMER_FABRIC says it.
+const FABRIC: &str = "tcp";
+
+#[path = "../bulk.rs"]
+mod bulk;
+#[path = "../calls.rs"]
+mod calls;
+#[path = "../kills.rs"]
+mod kills;
+#[path = "../losses.rs"]
+mod losses;
+#[path = "../nodes.rs"]
+mod nodes;
+#[path = "../processes.rs"]
+mod processes;
+#[path = "../tasks.rs"]
+mod tasks;
+#[path = "../trusts.rs"]
+mod trusts;

@@ -1,0 +1,249 @@
+//! The two ends of a stream of pieces.
+//!
+//! Cost: each byte is copied once into its piece's place and once out of it, from and to where the
+//! payload lies; a piece of 64 KiB and its credit cost what two small batches do.
+
+use std::collections::VecDeque;
+
+use crate::rack::channel::Channel;
+use crate::rack::error::{LinkError, WireError};
+use crate::rack::layout::{PIECE_BYTES, Place, RingKind};
+use crate::rack::port::Port;
+
+/// A trustee takes no further request of a client that has so many bytes of results to take first.
+pub const QUEUED_BYTES_MAX: usize = 16 * PIECE_BYTES;
+
+/// The rings of one direction: where pieces go, and where credit for them comes back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stream {
+    pub(super) pieces: RingKind,
+    pub(super) credit: RingKind,
+}
+
+/// From the client to the trustee.
+pub(super) const OF_REQUESTS: Stream = Stream {
+    pieces: RingKind::RequestPieces,
+    credit: RingKind::RequestCredit,
+};
+
+/// From the trustee to the client.
+pub(super) const OF_RESULTS: Stream = Stream {
+    pieces: RingKind::ResultPieces,
+    credit: RingKind::ResultCredit,
+};
+
+/// The end that sends.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    stream: Stream,
+    worker: u16,
+    /// What is to be sent; the first from `start` on.
+    chunks: VecDeque<Vec<u8>>,
+    start: usize,
+    queued_bytes: usize,
+    /// Pieces sent, and how many of them the reader had taken when we last looked.
+    sent: u64,
+    taken: u64,
+    /// Whether the channel refused the last piece for now.
+    is_refused: bool,
+}
+
+impl Outgoing {
+    pub(super) fn new(stream: Stream, worker: u16) -> Self {
+        Self {
+            stream,
+            worker,
+            chunks: VecDeque::new(),
+            start: 0,
+            queued_bytes: 0,
+            sent: 0,
+            taken: 0,
+            is_refused: false,
+        }
+    }
+
+    pub(super) fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
+    /// Appends a payload; small ones share a piece.
+    pub(super) fn push(&mut self, payload: Vec<u8>) {
+        self.queued_bytes += payload.len();
+        match self.chunks.back_mut() {
+            Some(last) if last.len() + payload.len() <= PIECE_BYTES => {
+                last.extend_from_slice(&payload);
+            }
+            _ => self.chunks.push_back(payload),
+        }
+    }
+
+    /// Sends pieces as far as there is credit, but few at a time, so that others' slots come
+    /// between; returns whether any went.
+    pub(super) fn publish(
+        &mut self,
+        port: &Port,
+        channel: &mut impl Channel,
+    ) -> Result<bool, LinkError> {
+        if self.chunks.is_empty() {
+            return Ok(false);
+        }
+        let count = u64::from(port.layout().geometry.pieces);
+        self.taken = self.taken_now(port)?;
+        let before = self.sent;
+        self.is_refused = false;
+        while let Some(chunk) = self.chunks.front() {
+            if self.sent == self.taken + count || self.sent == before + PIECES_A_TURN {
+                break;
+            }
+            let end = chunk.len().min(self.start + PIECE_BYTES);
+            let piece = &chunk[self.start..end];
+            let seal = (self.sent + 1) << 32 | piece.len() as u64;
+            match channel.push(self.place(self.sent, count), piece, seal) {
+                Ok(()) => {}
+                Err(refusal) => {
+                    self.is_refused = true;
+                    LinkError::of(refusal)?;
+                    break;
+                }
+            }
+            self.sent += 1;
+            self.queued_bytes -= piece.len();
+            self.start = end;
+            if self.start == chunk.len() {
+                self.chunks.pop_front();
+                self.start = 0;
+            }
+        }
+        Ok(self.sent > before)
+    }
+
+    /// The channel took nothing else either.
+    pub(super) fn handle_refusal(&mut self) {
+        self.is_refused = true;
+    }
+
+    /// Whether there are pieces that a turn could send: credit is left, and the channel has not
+    /// refused the last one, or credit has come.
+    pub(super) fn has_credit(&self, port: &Port) -> bool {
+        let count = u64::from(port.layout().geometry.pieces);
+        let is_left = self.sent < self.taken + count && !self.is_refused;
+        !self.chunks.is_empty() && (is_left || port.seal(self.stream.credit, 0) != self.taken)
+    }
+
+    fn place(&self, piece: u64, count: u64) -> Place {
+        Place {
+            ring: self.stream.pieces,
+            worker: self.worker,
+            index: (piece % count) as u16,
+        }
+    }
+
+    fn taken_now(&self, port: &Port) -> Result<u64, WireError> {
+        let found = port.seal(self.stream.credit, 0);
+        if found < self.taken || found > self.sent {
+            let sent = self.sent;
+            return Err(WireError::Credit { sent, found });
+        }
+        Ok(found)
+    }
+}
+
+/// The end that receives.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    stream: Stream,
+    worker: u16,
+    /// What has been taken out of pieces and is not asked for yet.
+    bytes: Vec<u8>,
+    /// Pieces taken, and how many of them the writer was told of.
+    taken: u64,
+    told: u64,
+}
+
+impl Incoming {
+    pub(super) fn new(stream: Stream, worker: u16) -> Self {
+        Self {
+            stream,
+            worker,
+            bytes: Vec::new(),
+            taken: 0,
+            told: 0,
+        }
+    }
+
+    /// Takes pieces, at most one ring of them, until so many bytes are here; returns whether they
+    /// are.
+    pub(super) fn fill(&mut self, port: &Port, bytes: u64) -> Result<bool, WireError> {
+        for _ in 0..port.layout().geometry.pieces {
+            if self.bytes.len() as u64 >= bytes || !self.take_piece(port)? {
+                break;
+            }
+        }
+        Ok(self.bytes.len() as u64 >= bytes)
+    }
+
+    fn take_piece(&mut self, port: &Port) -> Result<bool, WireError> {
+        let (ring, index, sequence) = self.next(port);
+        let Some(seal) = port.sealed(ring, index, sequence)? else {
+            return Ok(false);
+        };
+        let length = seal as u32;
+        if length == 0 || length as usize > PIECE_BYTES {
+            return Err(WireError::PieceLength(length));
+        }
+        let start = self.bytes.len();
+        self.bytes.resize(start + length as usize, 0);
+        port.load(ring, index, &mut self.bytes[start..]);
+        self.taken += 1;
+        Ok(true)
+    }
+
+    /// Takes so many bytes of those that are here.
+    ///
+    /// # Panics
+    /// If they are not.
+    pub(super) fn take(&mut self, bytes: u64) -> Vec<u8> {
+        let rest = self.bytes.split_off(bytes as usize);
+        std::mem::replace(&mut self.bytes, rest)
+    }
+
+    /// Whether so many bytes are here, or a piece of them has come.
+    pub(super) fn has_arrived(&self, port: &Port, bytes: u64) -> bool {
+        if self.bytes.len() as u64 >= bytes {
+            return true;
+        }
+        let (ring, index, sequence) = self.next(port);
+        !matches!(port.sealed(ring, index, sequence), Ok(None))
+    }
+
+    pub(super) fn owes_credit(&self) -> bool {
+        self.told != self.taken
+    }
+
+    /// Tells the writer what has been taken, if it does not know; returns whether it was told.
+    pub(super) fn publish(&mut self, channel: &mut impl Channel) -> Result<bool, LinkError> {
+        if !self.owes_credit() {
+            return Ok(false);
+        }
+        let place = Place {
+            ring: self.stream.credit,
+            worker: self.worker,
+            index: 0,
+        };
+        if let Err(refusal) = channel.push(place, &[], self.taken) {
+            LinkError::of(refusal)?;
+            return Ok(false);
+        }
+        self.told = self.taken;
+        Ok(true)
+    }
+
+    fn next(&self, port: &Port) -> (RingKind, u16, u32) {
+        let count = u64::from(port.layout().geometry.pieces);
+        let index = (self.taken % count) as u16;
+        (self.stream.pieces, index, (self.taken + 1) as u32)
+    }
+}
+
+/// Pieces that one link sends between the batches of others.
+const PIECES_A_TURN: u64 = 2;

@@ -1,0 +1,388 @@
+//! The client's end of a link between processes.
+
+use std::borrow::Cow;
+use std::collections::{VecDeque, vec_deque};
+
+use crate::rack::channel::{Channel, Refusal};
+use crate::rack::error::{LinkError, WireError};
+use crate::rack::layout::{Place, RingKind};
+use crate::rack::link::backlog::Backlog;
+use crate::rack::link::bulk::{Incoming, OF_REQUESTS, OF_RESULTS, Outgoing};
+use crate::rack::link::{FIRST, PAYLOAD_BYTES_MAX, TooLong};
+use crate::rack::port::Port;
+use crate::rack::wire::{Content, INLINE_BYTES_MAX, Request, RequestImage, ResultReader, words_of};
+use crate::slot::WORDS_UNSEALED;
+
+/// The client's end.
+///
+/// With each request goes a *note*, which stays here and comes back beside the result.
+///
+/// ```
+/// use gossamer_transport::rack::{ClientLink, Layout, Ports, Request, TrusteeLink, shm};
+///
+/// let layout = Layout { writers: 1, workers: 1, geometry: shm::GEOMETRY };
+/// let (at_client, at_trustee) = (Ports::private(layout)?, Ports::private(layout)?);
+/// let mut to_trustee = shm::Channel::new(&at_trustee, 0);
+/// let mut to_client = shm::Channel::new(&at_client, 0);
+/// let mut client = ClientLink::new(0, at_client.port(0, 0));
+/// let mut trustee = TrusteeLink::new(0, at_trustee.port(0, 0));
+///
+/// client.issue(Request::default(), b"a question".as_slice(), "the note")?;
+/// client.publish(&mut to_trustee)?;
+///
+/// let request = trustee.poll_request()?.expect("it was published");
+/// assert_eq!(*request.payload, *b"a question");
+/// trustee.respond(0, b"an answer".as_slice())?;
+/// trustee.publish(&mut to_client)?;
+///
+/// let answer = client.poll_result()?.expect("it was published");
+/// assert_eq!((answer.note, &*answer.payload), ("the note", b"an answer".as_slice()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct ClientLink<N> {
+    /// The trustee, among the workers of its node.
+    peer: u16,
+    /// What the trustee's worker writes for us.
+    port: Port,
+    /// Records that go out with the next publish.
+    batch: RequestImage,
+    /// Words that are left for the results of `batch`.
+    result_room: usize,
+    backlog: Backlog,
+    /// The notes of all requests that have no result yet, in order.
+    notes: VecDeque<N>,
+    /// How many requests the batches in flight have.
+    counts: VecDeque<u16>,
+    /// How many requests were published and have no result yet.
+    published: usize,
+    results: ResultReader,
+    outgoing: Outgoing,
+    incoming: Incoming,
+    /// The sequence of the next batch to publish.
+    next: u32,
+    /// The sequence of the oldest batch whose results were not taken.
+    oldest: u32,
+    failed: Option<WireError>,
+}
+
+/// A result, and the note of its request.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answer<'a, N> {
+    /// What was issued with the request.
+    pub note: N,
+    /// What became of it.
+    pub status: u8,
+    /// The bytes of the result.
+    pub payload: Cow<'a, [u8]>,
+}
+
+/// How far a request came that will have no result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It was never sent.
+    NotSent,
+    /// It was sent; whether it ran is not known.
+    Unknown,
+}
+
+impl<N> ClientLink<N> {
+    /// The end of a link to worker `peer` of the node that writes `port`, as that worker.
+    pub fn new(peer: u16, port: Port) -> Self {
+        Self {
+            peer,
+            port,
+            batch: RequestImage::new(),
+            result_room: WORDS_UNSEALED,
+            backlog: Backlog::default(),
+            notes: VecDeque::new(),
+            counts: VecDeque::new(),
+            published: 0,
+            results: ResultReader::new(),
+            outgoing: Outgoing::new(OF_REQUESTS, peer),
+            incoming: Incoming::new(OF_RESULTS, peer),
+            next: FIRST,
+            oldest: FIRST,
+            failed: None,
+        }
+    }
+
+    /// Appends a request. It goes out with a [`publish`](Self::publish), after all that were
+    /// issued before it.
+    ///
+    /// # Errors
+    /// If the payload is longer than [`PAYLOAD_BYTES_MAX`]; the note comes back.
+    ///
+    /// # Panics
+    /// If the request's kind is not one of [`Request::KINDS`].
+    #[inline]
+    pub fn issue<'a>(
+        &mut self,
+        request: Request,
+        payload: impl Into<Cow<'a, [u8]>>,
+        note: N,
+    ) -> Result<(), TooLong<N>> {
+        assert!(request.kind < Request::KINDS, "no such kind of request");
+        let payload = payload.into();
+        if payload.len() > INLINE_BYTES_MAX {
+            return self.issue_bulk(request, payload.into_owned(), note);
+        }
+        self.notes.push_back(note);
+        if self.backlog.is_empty() && self.admits(&request, payload.len()) {
+            self.result_room -= result_words(&request);
+            self.batch.push(&request, Content::Inline(&payload));
+        } else {
+            self.backlog.push_inline(request, &payload);
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn issue_bulk(
+        &mut self,
+        request: Request,
+        payload: Vec<u8>,
+        note: N,
+    ) -> Result<(), TooLong<N>> {
+        let bytes = payload.len() as u64;
+        if bytes > PAYLOAD_BYTES_MAX {
+            return Err(TooLong { bytes, note });
+        }
+        self.notes.push_back(note);
+        if self.backlog.is_empty() && self.admits(&request, 0) {
+            self.result_room -= result_words(&request);
+            self.batch.push(&request, Content::Bulk(bytes));
+            self.outgoing.push(payload);
+        } else {
+            self.backlog.push_bulk(request, payload);
+        }
+        Ok(())
+    }
+
+    /// Pushes all that finds room, pieces and credit included, into the channel; returns how many
+    /// batches that were. What finds none goes out by a later call.
+    ///
+    /// The channel is to be flushed afterwards, once for all links that write through it.
+    ///
+    /// # Errors
+    /// If the channel is dead, or the peer wrote what cannot be; see [`LinkError`].
+    #[inline]
+    pub fn publish(&mut self, channel: &mut impl Channel) -> Result<u32, LinkError> {
+        let before = self.next;
+        let depth = u32::from(self.port.layout().geometry.depth);
+        while self.batch.count() > 0 && self.in_flight() < depth {
+            let place = Place {
+                ring: RingKind::Requests,
+                worker: self.peer,
+                index: (self.next & (depth - 1)) as u16,
+            };
+            let (used, seal) = self.batch.sealed(self.next);
+            match channel.push(place, used, seal) {
+                Ok(()) => self.batch_went_out(),
+                Err(Refusal::Busy) => break,
+                Err(Refusal::Dead) => {
+                    self.outgoing.handle_refusal();
+                    return Err(LinkError::Dead);
+                }
+            }
+        }
+        if let Err(error) = self.outgoing.publish(&self.port, channel) {
+            self.failed = self.failed.or(error.wire());
+            return Err(error);
+        }
+        self.incoming.publish(channel)?;
+        Ok(self.next.wrapping_sub(before))
+    }
+
+    /// The next result, in the order of the requests, if it has come.
+    ///
+    /// # Errors
+    /// If the peer wrote what cannot be. Then so does every later call.
+    #[inline]
+    pub fn poll_result(&mut self) -> Result<Option<Answer<'_, N>>, WireError> {
+        match self.is_ready() {
+            Ok(true) => {}
+            Ok(false) => return Ok(None),
+            Err(error) => return Err(self.fail(error)),
+        }
+        let record = match self.results.take_record() {
+            Ok(record) => record.expect("there is one"),
+            Err(error) => {
+                self.failed = Some(error);
+                return Err(error);
+            }
+        };
+        let payload = match record.content {
+            Content::Inline(payload) => Cow::Borrowed(payload),
+            Content::Bulk(bytes) => Cow::Owned(self.incoming.take(bytes)),
+        };
+        self.published -= 1;
+        Ok(Some(Answer {
+            note: self.notes.pop_front().expect("one for each request"),
+            status: record.status,
+            payload,
+        }))
+    }
+
+    /// Whether something has come that [`poll_result`](Self::poll_result) or
+    /// [`publish`](Self::publish) waits for.
+    #[inline]
+    pub fn has_arrived(&self) -> bool {
+        if self.failed.is_some() || self.outgoing.has_credit(&self.port) {
+            return true;
+        }
+        if self.results.left() > 0 {
+            return match self.results.awaited() {
+                Ok(bytes) => self.incoming.has_arrived(&self.port, bytes),
+                Err(_) => true,
+            };
+        }
+        if self.in_flight() == 0 {
+            return false;
+        }
+        let index = self.index_of(self.oldest);
+        let sealed = self.port.sealed(RingKind::Results, index, self.oldest);
+        !matches!(sealed, Ok(None))
+    }
+
+    /// Whether anything waits to be pushed.
+    #[inline(always)]
+    pub fn has_unpublished(&self) -> bool {
+        self.batch.count() > 0
+            || self.outgoing.queued_bytes() > 0
+            || self.incoming.owes_credit()
+            || !self.backlog.is_empty()
+    }
+
+    /// Whether nothing is issued, published or waiting for its result.
+    #[inline(always)]
+    pub fn is_idle(&self) -> bool {
+        self.notes.is_empty() && !self.incoming.owes_credit()
+    }
+
+    /// Batches published whose results have not been taken.
+    #[inline(always)]
+    pub fn in_flight(&self) -> u32 {
+        self.next.wrapping_sub(self.oldest)
+    }
+
+    /// Requests that wait for room in a slot.
+    #[inline(always)]
+    pub fn backlog(&self) -> usize {
+        self.backlog.len()
+    }
+
+    /// The notes of all requests that have no result, in order, when there will be none.
+    pub fn into_unanswered(self) -> Unanswered<N> {
+        Unanswered {
+            notes: self.notes.into_iter(),
+            published: self.published,
+        }
+    }
+
+    #[inline(always)]
+    fn admits(&self, request: &Request, inline_bytes: usize) -> bool {
+        // A result that is larger than a slot goes in pieces, and leaves room for the others.
+        let fits = result_words(request) <= self.result_room || self.batch.count() == 0;
+        fits && self.batch.has_room(inline_bytes)
+    }
+
+    fn batch_went_out(&mut self) {
+        self.counts.push_back(self.batch.count());
+        self.published += usize::from(self.batch.count());
+        self.next = self.next.wrapping_add(1);
+        self.batch.clear();
+        self.result_room = WORDS_UNSEALED;
+        while let Some((request, inline_bytes)) = self.backlog.front() {
+            if !self.admits(request, inline_bytes) {
+                break;
+            }
+            self.result_room -= result_words(request);
+            if let Some(payload) = self.backlog.pop_into(&mut self.batch) {
+                self.outgoing.push(payload);
+            }
+        }
+    }
+
+    /// Whether the next result is here, all of it.
+    #[inline(always)]
+    fn is_ready(&mut self) -> Result<bool, WireError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        if self.results.left() == 0 && !self.take_batch()? {
+            return Ok(false);
+        }
+        let awaited = self.results.awaited()?;
+        if awaited == 0 {
+            return Ok(true);
+        }
+        if awaited > PAYLOAD_BYTES_MAX {
+            return Err(WireError::PayloadLength(awaited));
+        }
+        self.incoming.fill(&self.port, awaited)
+    }
+
+    #[inline(always)]
+    fn take_batch(&mut self) -> Result<bool, WireError> {
+        let Some(&expected) = self.counts.front() else {
+            return Ok(false);
+        };
+        if !self.results.take(&self.port, self.oldest)? {
+            return Ok(false);
+        }
+        let found = self.results.left();
+        if found != expected {
+            return Err(WireError::Results { expected, found });
+        }
+        self.counts.pop_front();
+        self.oldest = self.oldest.wrapping_add(1);
+        Ok(true)
+    }
+
+    #[inline(always)]
+    fn index_of(&self, sequence: u32) -> u16 {
+        (sequence & (u32::from(self.port.layout().geometry.depth) - 1)) as u16
+    }
+
+    #[cold]
+    fn fail(&mut self, error: WireError) -> WireError {
+        self.failed = Some(error);
+        error
+    }
+}
+
+/// What [`ClientLink::into_unanswered`] returns.
+#[derive(Debug)]
+pub struct Unanswered<N> {
+    notes: vec_deque::IntoIter<N>,
+    published: usize,
+}
+
+impl<N> Iterator for Unanswered<N> {
+    type Item = (N, Fate);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let note = self.notes.next()?;
+        let Some(published) = self.published.checked_sub(1) else {
+            return Some((note, Fate::NotSent));
+        };
+        self.published = published;
+        Some((note, Fate::Unknown))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.notes.size_hint()
+    }
+}
+
+impl<N> ExactSizeIterator for Unanswered<N> {}
+
+/// The words of its slot that a result is expected to take.
+#[inline(always)]
+fn result_words(request: &Request) -> usize {
+    (1 + words_of(usize::from(request.result_bytes))).min(RESULT_WORDS_MAX)
+}
+
+/// A result that is expected to be longer leaves room for the headers of others.
+const RESULT_WORDS_MAX: usize = WORDS_UNSEALED;

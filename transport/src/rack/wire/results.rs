@@ -1,0 +1,212 @@
+//! A batch of results: how it is put together, and how it is read.
+
+use crate::rack::error::WireError;
+use crate::rack::layout::RingKind;
+use crate::rack::port::Port;
+use crate::rack::wire::Content;
+use crate::rack::wire::header::{ResultHeader, bulk, put_payload, words_of};
+use crate::rack::wire::reader::{Cursor, SlotImage};
+use crate::rack::wire::requests::to_slot;
+use crate::slot::{BODY_WORDS, SLOT_BYTES, Seal, WORDS_UNSEALED};
+
+/// A batch of results under construction.
+///
+/// **Invariant:** there is room for a header for each request of the batch, so that a result that
+/// does not fit can always go in pieces.
+///
+/// ```
+/// use gossamer_transport::rack::wire::{Content, ResultImage, ResultReader};
+///
+/// let mut image = ResultImage::new();
+/// image.begin(2);
+/// assert!(image.push(0, b"a value"));
+/// assert!(!image.push(0, &[0; 2000]));
+/// let mut reader = ResultReader::new();
+/// reader.take_image(&image.to_slot(1))?;
+/// let first = reader.take_record()?.expect("there are two");
+/// assert_eq!((first.status, first.content), (0, Content::Inline(&b"a value"[..])));
+/// let second = reader.take_record()?.expect("there are two");
+/// assert_eq!(second.content, Content::Bulk(2000));
+/// # Ok::<(), gossamer_transport::rack::WireError>(())
+/// ```
+#[derive(Debug)]
+pub struct ResultImage {
+    bytes: Box<SlotImage>,
+    /// The lowest word used.
+    offset: usize,
+    count: u16,
+    /// Results of the batch that are still to be pushed.
+    left: u16,
+}
+
+impl ResultImage {
+    /// An empty image.
+    pub fn new() -> Self {
+        Self {
+            bytes: Box::new(SlotImage([0; SLOT_BYTES])),
+            offset: WORDS_UNSEALED,
+            count: 0,
+            left: 0,
+        }
+    }
+
+    /// Begins a batch of so many results.
+    ///
+    /// # Panics
+    /// If they are more than a batch of requests can be.
+    pub fn begin(&mut self, count: u16) {
+        assert!(usize::from(count) <= BODY_WORDS, "a batch of a slot");
+        self.offset = WORDS_UNSEALED;
+        self.count = 0;
+        self.left = count;
+    }
+
+    /// How many results are still to be pushed.
+    #[inline(always)]
+    pub fn left(&self) -> u16 {
+        self.left
+    }
+
+    /// How many it holds.
+    #[inline(always)]
+    pub fn count(&self) -> u16 {
+        self.count
+    }
+
+    /// Appends a result; returns whether it holds the payload as well, which is to go in pieces
+    /// otherwise.
+    ///
+    /// # Panics
+    /// If the batch has all of its results.
+    #[inline]
+    pub fn push(&mut self, status: u8, payload: &[u8]) -> bool {
+        self.left = self.left.checked_sub(1).expect("one result a request");
+        self.count += 1;
+        let words = words_of(payload.len());
+        let is_inline = words + 1 + usize::from(self.left) <= self.offset;
+        let header = ResultHeader {
+            status,
+            is_bulk: !is_inline,
+            length: payload.len() as u64,
+        };
+        self.offset -= 1;
+        self.bytes.0[8 * self.offset..][..8].copy_from_slice(&header.to_word().to_le_bytes());
+        if is_inline {
+            self.offset -= words;
+            put_payload(&mut self.bytes.0[8 * self.offset..][..8 * words], payload);
+        }
+        is_inline
+    }
+
+    /// What goes before the seal, and the seal that makes it batch `sequence`.
+    #[inline]
+    pub(crate) fn sealed(&self, sequence: u32) -> (&[u8], u64) {
+        let seal = Seal {
+            sequence,
+            offset: self.offset as u16,
+            count: self.count,
+            has_exceptions: false,
+        };
+        let used = &self.bytes.0[8 * self.offset..SLOT_BYTES - 8];
+        (used, seal.to_word())
+    }
+
+    /// The slot as a peer would see it.
+    pub fn to_slot(&self, sequence: u32) -> SlotImage {
+        to_slot(self.sealed(sequence))
+    }
+}
+
+impl Default for ResultImage {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The results of a batch that has arrived, copied out of its slot.
+#[derive(Debug)]
+pub struct ResultReader {
+    cursor: Cursor,
+}
+
+/// One result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResultRecord<'a> {
+    /// What became of the request.
+    pub status: u8,
+    /// The payload.
+    pub content: Content<'a>,
+}
+
+impl ResultReader {
+    /// A reader of nothing yet.
+    pub fn new() -> Self {
+        Self {
+            cursor: Cursor::new(),
+        }
+    }
+
+    /// Takes batch `sequence` out of its slot, if it has come.
+    #[inline]
+    pub(crate) fn take(&mut self, port: &Port, sequence: u32) -> Result<bool, WireError> {
+        self.cursor
+            .take(port, RingKind::Results, sequence, WORDS_UNSEALED)
+    }
+
+    /// Takes a batch out of an image.
+    ///
+    /// # Errors
+    /// If its seal says what cannot be.
+    pub fn take_image(&mut self, image: &SlotImage) -> Result<(), WireError> {
+        self.cursor.take_image(image, WORDS_UNSEALED)
+    }
+
+    /// How many results are left.
+    #[inline(always)]
+    pub fn left(&self) -> u16 {
+        self.cursor.left()
+    }
+
+    /// How many bytes of pieces the next result needs; none if there is no such result.
+    #[inline(always)]
+    pub(crate) fn awaited(&self) -> Result<u64, WireError> {
+        if self.left() == 0 {
+            return Ok(0);
+        }
+        let header = ResultHeader::from_word(self.cursor.peek()?)?;
+        Ok(if header.is_bulk { header.length } else { 0 })
+    }
+
+    /// Takes the next result.
+    ///
+    /// # Errors
+    /// If it is not a result that can be.
+    #[inline]
+    pub fn take_record(&mut self) -> Result<Option<ResultRecord<'_>>, WireError> {
+        if self.left() == 0 {
+            return Ok(None);
+        }
+        let header = ResultHeader::from_word(self.cursor.pop()?)?;
+        let content = if header.is_bulk {
+            self.cursor.finish_record()?;
+            bulk(header.length)?
+        } else {
+            let start = self.cursor.pop_bytes(header.length)?;
+            self.cursor.finish_record()?;
+            Content::Inline(self.cursor.bytes(start, header.length))
+        };
+        Ok(Some(ResultRecord {
+            status: header.status,
+            content,
+        }))
+    }
+}
+
+impl Default for ResultReader {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+// A header for each request that a slot can hold.
+const _: () = assert!(BODY_WORDS <= WORDS_UNSEALED);
