@@ -63,13 +63,19 @@ const RATIOS: [Ratio; 4] = [
 
 /// Measures it all.
 pub(crate) fn run(bench: &mut Bench) {
+    for (tasks, title) in TASKS {
+        run_with(tasks, title, bench);
+    }
+}
+
+fn run_with(tasks: usize, title: &'static str, bench: &mut Bench) {
     let machine = bench.machine.clone();
-    let mut report = Report::new(TITLE, &bench.options);
+    let mut report = Report::new(title, &bench.options);
     for (asked, alone, crowded) in ROWS {
         for (name, times) in [(alone, 1), (crowded, 4)] {
             let machine = &machine;
             report.row(name, move |millis| {
-                apply(machine, times * machine.cores.len(), asked, millis)
+                apply(machine, times * machine.cores.len(), asked, tasks, millis)
             });
         }
     }
@@ -81,8 +87,8 @@ pub(crate) fn run(bench: &mut Bench) {
     report.run(&RATIOS, bench, Effort { rounds, millis });
 }
 
-/// Requests a second of all workers.
-fn apply(machine: &Machine, workers: usize, asked: Asked, millis: u64) -> f64 {
+/// Requests a second of all workers, of so many tasks each.
+fn apply(machine: &Machine, workers: usize, asked: Asked, tasks: usize, millis: u64) -> f64 {
     let cores = machine.cores.iter().copied().cycle().take(workers);
     let builder = Builder::new()
         .workers(workers)
@@ -95,7 +101,7 @@ fn apply(machine: &Machine, workers: usize, asked: Asked, millis: u64) -> f64 {
             let counters: Vec<_> = asked_workers
                 .map(|other| runtime.trustee(other).entrust(0_u64))
                 .collect();
-            runtime.spawn_on(worker, move || worker_until(counters, asked, millis))
+            runtime.spawn_on(worker, move || worker_until(counters, asked, tasks, millis))
         })
         .collect();
     let rates = running.into_iter().map(block_on);
@@ -103,9 +109,9 @@ fn apply(machine: &Machine, workers: usize, asked: Asked, millis: u64) -> f64 {
 }
 
 /// The tasks of one worker; none if it asks nobody.
-async fn worker_until(counters: Vec<Trust<u64>>, asked: Asked, millis: u64) -> f64 {
+async fn worker_until(counters: Vec<Trust<u64>>, asked: Asked, tasks: usize, millis: u64) -> f64 {
     let clock = Rc::new(Clock::start(millis));
-    let tasks = if counters.is_empty() { 0 } else { TASKS };
+    let tasks = if counters.is_empty() { 0 } else { tasks };
     let tasks: Vec<_> = (0..tasks)
         .map(|task| {
             let first = task % counters.len();
@@ -134,5 +140,14 @@ async fn ask_until(counters: Vec<Trust<u64>>, clock: Rc<Clock>) -> u64 {
     done
 }
 
-const TITLE: &str = "more workers than cores, idle strategy adaptive, 64 tasks a worker, 8 bytes";
-const TASKS: usize = 64;
+/// How many tasks each worker has: what a worker finds to do when it gets a core, for one switch.
+const TASKS: [(usize, &str); 2] = [
+    (
+        64,
+        "more workers than cores, idle strategy adaptive, 64 tasks a worker, 8 bytes",
+    ),
+    (
+        256,
+        "more workers than cores, idle strategy adaptive, 256 tasks a worker, 8 bytes",
+    ),
+];
