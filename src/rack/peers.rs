@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use crate::contain::contain;
 use crate::rack::ending::Ending;
+use crate::rack::failpoints::{reach, reach_when_sent};
 use crate::rack::join::{Cause, Connections, Door, Identity, Membership, Party, Watch};
 use crate::rack::loss::{LossHook, NodeLoss};
 use crate::rack::memory::Memory;
 use crate::rack::peer::{Next, Peer};
 use crate::rack::references::{Actions, References};
-use crate::rack::refs::{Action, Event, Node};
+use crate::rack::refs::{Action, Event, Moment, Node};
 use crate::shared::{Message, Shared};
 use crate::sync::{AtomicBool, Ordering};
 use crate::worker::Worker;
@@ -249,11 +250,17 @@ impl Peers {
     /// its trustee.
     pub(crate) fn carry_out(&self, shared: &Arc<Shared>, actions: Actions) {
         for action in actions {
+            let step = action.step();
+            reach(Moment::Before.of(step));
             match action {
                 Action::Send { to, control } => {
-                    let send = move |worker: &Worker| worker.rack_control(to.number, &control);
+                    let send = move |worker: &Worker| {
+                        worker.rack_control(to.number, &control);
+                        reach_when_sent(Moment::After.of(step));
+                    };
                     // On the worker that has the links for it; if it has ended, so has the rack.
                     on_worker(shared, 0, send);
+                    continue; // it is carried out there
                 }
                 Action::Deliver { envelope, handles } => {
                     let Some(worker) = self.references.take_waiting(envelope) else {
@@ -261,6 +268,7 @@ impl Peers {
                     };
                     let deliver = move |worker: &Worker| worker.rack_deliver(envelope, handles);
                     on_worker(shared, worker, deliver);
+                    continue; // it is carried out there
                 }
                 Action::Free { property, .. } => drop(property),
                 // The links to its node are dead, or will be: calls end there.
@@ -272,6 +280,7 @@ impl Peers {
                 Action::Reject { node, .. } => self.suspect(node.number, Cause::Damaged),
                 Action::End => self.end_by(shared, &NodeLoss::fenced(self.me.number)),
             }
+            reach(Moment::After.of(step));
         }
     }
 }
