@@ -81,6 +81,7 @@ pub(super) fn churn_all(runtime: &Runtime, plan: Plan) {
         let ended = gossamer::time::timeout(PATIENCE, all).await;
         ended.expect("every call ends");
     });
+    tally().last_step();
 }
 
 /// Waits until no trust and no property is left on this node.
@@ -188,16 +189,18 @@ impl Churn {
         self.end(id, touched.await, &[owner]);
     }
 
-    /// Trusts in arguments and results at a time.
+    /// Trusts in arguments and results at a time, and with them as much as goes in many pieces.
     async fn exchange(&mut self, node: usize) {
         let trusts: Vec<_> = (0..3).filter_map(|_| self.any()).collect();
         let mut nodes = vec![node];
         nodes.extend(trusts.iter().map(|&(_, owner)| owner));
         let trusts = trusts.into_iter().map(|(trust, _)| trust).collect();
+        let bytes = vec![7; PADDINGS[self.below(PADDINGS.len())]];
         let id = self.begin(&nodes);
-        let exchanged = self.holders[node].try_apply_with(Holder::exchange, (id, trusts));
+        let exchanged = self.holders[node].try_apply_with(Holder::exchange, (id, trusts, bytes));
+        let others = self.end(id, exchanged.await, &nodes);
         self.own
-            .extend(self.end(id, exchanged.await, &nodes).into_iter().flatten());
+            .extend(others.into_iter().flat_map(|(others, _)| others));
     }
 
     /// A task elsewhere uses a trust and gives it back.
@@ -318,14 +321,16 @@ impl Holder {
         (len > 0).then(|| self.trusts.swap_remove(at % len))
     }
 
-    fn exchange(&mut self, (id, trusts): (CallId, Vec<Trust<Counted>>)) -> Vec<Trust<Counted>> {
+    fn exchange(&mut self, (id, trusts, bytes): Exchange) -> (Vec<Trust<Counted>>, Vec<u8>) {
         self.counted.touch(id);
         let left = self.trusts.len().saturating_sub(trusts.len());
         let others = self.trusts.split_off(left);
         self.trusts.extend(trusts);
-        others
+        (others, bytes)
     }
 }
+
+type Exchange = (CallId, Vec<Trust<Counted>>, Vec<u8>);
 
 /// A property that is counted, and knows whether it lives.
 struct Counted {
@@ -368,6 +373,8 @@ const TASKS_PER_WORKER: usize = 2;
 const STEPS: usize = 150;
 const OWN_MAX: usize = 6;
 const HELD_MAX: usize = 12;
+/// By bytes, what travels in a slot, in a few pieces, and in more than are on their way at a time.
+const PADDINGS: [usize; 6] = [0, 0, 0, 100, 3000, 100_000];
 /// For longer than this nothing here takes, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(240);
 

@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 
 use super::churn::{Plan, scramble, steps};
 use super::processes::{end_of, start_with};
-use crate::tally::{self, Mapped};
+use crate::tally::{self, LAST_STEP, Mapped};
 
 #[test]
 fn survivors_of_kills_lose_nothing_of_theirs() {
@@ -57,7 +57,12 @@ impl Round {
             random % limit
         };
         let nodes = 3 + below(2) as usize;
-        let at = 1 + below(steps(nodes));
+        let at = match below(10) {
+            // While they open their links.
+            0 | 1 => 1 + below(OPENING_STEPS),
+            2 => LAST_STEP,
+            _ => 1 + below(steps(nodes)),
+        };
         // Node 0 takes all with it.
         let first = match below(10) {
             0 => 0,
@@ -66,7 +71,7 @@ impl Round {
         let mut kills = vec![(first, at)];
         if nodes == 4 && below(2) == 0 {
             let second = (first + 1 + below(nodes as u64 - 1) as usize) % nodes;
-            kills.push((second, at + 1 + below(RECOVERY_STEPS)));
+            kills.push((second, at.saturating_add(1 + below(RECOVERY_STEPS))));
         }
         Self {
             seed,
@@ -166,5 +171,6 @@ pub(super) fn number(variable: &str) -> Option<u64> {
 }
 
 const ROUNDS: u64 = 10;
-/// Within so many steps of all, the others let a node go.
+/// Within so many steps of all, links are opened; then, the others let a node go.
+const OPENING_STEPS: u64 = 60;
 const RECOVERY_STEPS: u64 = 200;
