@@ -125,8 +125,7 @@ impl Peers {
     pub(crate) fn is_alive(&self, party: Party) -> bool {
         let peer = self.peers.get(party.node as usize);
         let is_known = |peer: &Peer| peer.party.incarnation == party.incarnation && peer.is_live();
-        // At the start others may be there before anybody watches.
-        let counts = || self.watch().is_none_or(|watch| watch.is_alive(party));
+        let counts = || self.watch().is_some_and(|watch| watch.is_alive(party));
         peer.is_some_and(is_known) && counts()
     }
 
