@@ -116,10 +116,10 @@ impl RackSide {
     /// Issues a call to another node. Runs no foreign code.
     pub(crate) fn issue(&self, worker: &Worker, outbound: Outbound, completion: Completion) {
         let answers = outbound.answers;
-        if let Err((completion, error)) = self.try_issue(worker, outbound, completion)
-            && answers != Answers::Never
-        {
-            self.unsent.borrow_mut().push((completion, error));
+        match self.try_issue(worker, outbound, completion) {
+            Ok(()) => {}
+            Err(_) if answers == Answers::Never => worker.home().stats().add_post_lost(),
+            Err(unsent) => self.unsent.borrow_mut().push(unsent),
         }
     }
 
