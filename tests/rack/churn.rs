@@ -195,9 +195,9 @@ impl Churn {
         let mut nodes = vec![node];
         nodes.extend(trusts.iter().map(|&(_, owner)| owner));
         let trusts = trusts.into_iter().map(|(trust, _)| trust).collect();
-        let bytes = vec![7; PADDINGS[self.below(PADDINGS.len())]];
+        let padding = "x".repeat(PADDINGS[self.below(PADDINGS.len())]);
         let id = self.begin(&nodes);
-        let exchanged = self.holders[node].try_apply_with(Holder::exchange, (id, trusts, bytes));
+        let exchanged = self.holders[node].try_apply_with(Holder::exchange, (id, trusts, padding));
         let others = self.end(id, exchanged.await, &nodes);
         self.own
             .extend(others.into_iter().flat_map(|(others, _)| others));
@@ -321,16 +321,16 @@ impl Holder {
         (len > 0).then(|| self.trusts.swap_remove(at % len))
     }
 
-    fn exchange(&mut self, (id, trusts, bytes): Exchange) -> (Vec<Trust<Counted>>, Vec<u8>) {
+    fn exchange(&mut self, (id, trusts, padding): Exchange) -> (Vec<Trust<Counted>>, String) {
         self.counted.touch(id);
         let left = self.trusts.len().saturating_sub(trusts.len());
         let others = self.trusts.split_off(left);
         self.trusts.extend(trusts);
-        (others, bytes)
+        (others, padding)
     }
 }
 
-type Exchange = (CallId, Vec<Trust<Counted>>, Vec<u8>);
+type Exchange = (CallId, Vec<Trust<Counted>>, String);
 
 /// A property that is counted, and knows whether it lives.
 struct Counted {

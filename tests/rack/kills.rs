@@ -170,7 +170,7 @@ pub(super) fn number(variable: &str) -> Option<u64> {
     Some(text.parse().expect("a number"))
 }
 
-const ROUNDS: u64 = 10;
+const ROUNDS: u64 = 20;
 /// Within so many steps of all, links are opened; then, the others let a node go.
 const OPENING_STEPS: u64 = 60;
 const RECOVERY_STEPS: u64 = 200;

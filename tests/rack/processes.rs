@@ -2,7 +2,6 @@
 //! then puts it.
 
 use std::collections::BTreeSet;
-use std::ops::{Deref, DerefMut};
 use std::process::{Child, Command, ExitStatus, Output};
 use std::sync::Arc;
 use std::time::Duration;
@@ -226,20 +225,6 @@ pub(super) fn end_of(mut process: Process) -> (ExitStatus, String) {
     } = child.wait_with_output().expect("it ends");
     let text = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     (status, text.concat())
-}
-
-impl Deref for Process {
-    type Target = Child;
-
-    fn deref(&self) -> &Child {
-        self.child.as_ref().expect("it was not waited for")
-    }
-}
-
-impl DerefMut for Process {
-    fn deref_mut(&mut self) -> &mut Child {
-        self.child.as_mut().expect("it was not waited for")
-    }
 }
 
 impl Drop for Process {
