@@ -41,6 +41,8 @@ pub struct WorkerMetrics {
     pub requests_inline: u64,
     /// Requests of its client that waited for a free slot at the last flush.
     pub backlog_depth: u64,
+    /// Posts to other nodes that have not run, or may not have, as the node was lost.
+    pub posts_lost: u64,
     /// Properties that its trustee owns now.
     pub properties: u64,
     /// How often the worker has parked.
@@ -67,6 +69,7 @@ impl WorkerMetrics {
             requests_served: read(&stats.served),
             requests_inline: read(&stats.inline),
             backlog_depth: read(&stats.backlog),
+            posts_lost: read(&stats.posts_lost),
             properties: worker.registry().len() as u64,
             parks: executor.parks,
             unparks: executor.unparks,
@@ -83,6 +86,7 @@ pub(crate) struct Stats {
     served: AtomicU64,
     inline: AtomicU64,
     backlog: AtomicU64,
+    posts_lost: AtomicU64,
 }
 
 impl Stats {
@@ -108,6 +112,11 @@ impl Stats {
         if requests != 0 {
             add(&self.backlog, requests as u64); // wraps around as subtraction does
         }
+    }
+
+    #[cold]
+    pub(crate) fn add_post_lost(&self) {
+        add(&self.posts_lost, 1);
     }
 
     /// How much delegated work this worker has done, so that a standstill shows.

@@ -96,7 +96,7 @@ async fn next<L: Accept>(listener: &L, pause: &mut Duration) -> io::Result<L::Co
         };
         match Errno::from_io_error(&error) {
             Some(errno) if OF_ONE_CONNECTION.contains(&errno) => {}
-            Some(errno) if OF_RESOURCES.contains(&errno) => {
+            Some(_) if is_of_resources(&error) => {
                 if is_news() {
                     eprintln!("gossamer: no connection is taken on {listener:?} for now: {error}");
                 }
@@ -108,9 +108,14 @@ async fn next<L: Accept>(listener: &L, pause: &mut Duration) -> io::Result<L::Co
     }
 }
 
+/// Whether something has failed for want of what this process or system has no more of for now.
+pub(crate) fn is_of_resources(error: &io::Error) -> bool {
+    Errno::from_io_error(error).is_some_and(|errno| OF_RESOURCES.contains(&errno))
+}
+
 /// Whether a failure for want of resources has not been told of: they are the process's, so that
-/// all its listeners fail together, and time after time.
-fn is_news() -> bool {
+/// all that needs them fails together, and time after time.
+pub(crate) fn is_news() -> bool {
     static LAST: Mutex<Option<Instant>> = Mutex::new(None);
     let now = Instant::now();
     let last = LAST.lock().expect("never poisoned").replace(now);

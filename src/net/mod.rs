@@ -59,6 +59,7 @@ mod unix_stream;
 
 pub use addresses::ToSocketAddrs;
 pub use incoming::Incoming;
+pub(crate) use incoming::{is_news, is_of_resources};
 pub use tcp_listener::TcpListener;
 pub use tcp_stream::{TcpReadHalf, TcpStream, TcpWriteHalf};
 pub use udp_socket::UdpSocket;

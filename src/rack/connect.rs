@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use futures::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use gossamer_executor::time::{sleep, timeout};
+use gossamer_transport::rack::AttachError;
 
-use crate::net::TcpStream;
+use crate::net::{TcpStream, is_news, is_of_resources};
 use crate::rack::bells::{BELL_BYTES, Bells};
 use crate::rack::join::{Cause, ChannelError, EncounterError, nonce};
 use crate::rack::route::Fabric;
@@ -54,28 +55,57 @@ fn suspect(shared: &Shared, node: u32, cause: Cause) {
 /// lost, or is said to be.
 ///
 /// Slow is not dead: delegated code may hold a worker at either end for longer than anything here
-/// may take. Out of reach is a node whose host answers no connection for `silence_max`.
+/// may take. Out of reach is a node whose host answers no connection for `silence_max`; of what
+/// this process has none left, it waits until there is some.
 async fn connect(shared: &Shared, worker: u32, node: u32) -> Option<TcpStream> {
     let peers = shared.rack().peers()?;
-    let mut unanswered_since = None;
+    let mut tries = Tries {
+        silence_max: peers.silence_max(),
+        unanswered_since: None,
+    };
     while peers.get(node).is_live() {
         let began = Instant::now();
-        match try_connect(shared, worker, node).await {
+        let error = match try_connect(shared, worker, node).await {
             Ok(stream) => return Some(stream),
-            Err(OpenError::Broken) => unanswered_since = None,
-            Err(OpenError::Unanswered) => {
-                let since = *unanswered_since.get_or_insert(began);
-                // Never after one try: this worker may have been held itself meanwhile.
-                if since != began && since.elapsed() >= peers.silence_max() {
-                    break;
-                }
-            }
-            Err(OpenError::Refused) => break,
+            Err(error) => error,
+        };
+        if let OpenError::Resources(error) = &error
+            && is_news()
+        {
+            eprintln!("gossamer: no connection to node {node} is made for now: {error}");
+        }
+        if !tries.handle_error(&error, began, Instant::now()) {
+            break;
         }
         sleep(OPEN_PAUSE).await;
     }
     suspect(shared, node, Cause::Unreachable); // which says nothing of a node that is lost
     None
+}
+
+/// Connections that did not open.
+struct Tries {
+    silence_max: Duration,
+    /// When the first of those began that were not answered, without any other between.
+    unanswered_since: Option<Instant>,
+}
+
+impl Tries {
+    /// One has failed; whether there is to be another.
+    fn handle_error(&mut self, error: &OpenError, began: Instant, now: Instant) -> bool {
+        match error {
+            OpenError::Broken | OpenError::Resources(_) => {
+                self.unanswered_since = None;
+                true
+            }
+            OpenError::Unanswered => {
+                let since = *self.unanswered_since.get_or_insert(began);
+                // Never after one try: this worker may have been held itself meanwhile.
+                since == began || now.saturating_duration_since(since) < self.silence_max
+            }
+            OpenError::Refused => false,
+        }
+    }
 }
 
 async fn try_connect(shared: &Shared, worker: u32, node: u32) -> Result<TcpStream, OpenError> {
@@ -90,8 +120,10 @@ async fn open(shared: &Shared, worker: u32, node: u32) -> Result<TcpStream, Open
     let connecting = TcpStream::connect(peers.get(node).address);
     // Two tries fit into the time in which it must answer one.
     let connected = timeout(peers.silence_max() / 2, connecting).await;
-    let Ok(Ok(stream)) = connected else {
-        return Err(OpenError::Unanswered);
+    let stream = match connected {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) if is_of_resources(&error) => return Err(OpenError::Resources(error)),
+        Ok(Err(_)) | Err(_) => return Err(OpenError::Unanswered),
     };
     stream.set_nodelay(true)?;
     // What is not acknowledged is sent again for very long; the reader, who asks too, notices.
@@ -138,7 +170,10 @@ async fn open_fabric(
     // However long it takes: who has asked and goes away is taken for dead.
     stream.read_exact(&mut number).await?;
     let channel = shm.channel(worker, u32::from_le_bytes(number));
-    let channel = channel.map_err(|_| OpenError::Refused)?;
+    let channel = channel.map_err(|error| match error {
+        AttachError::System(error) if is_of_resources(&error) => OpenError::Resources(error),
+        _ => OpenError::Refused,
+    })?;
     Worker::with(|worker| {
         if let Some(side) = worker.and_then(Worker::rack) {
             let mut route = side.route(node).borrow_mut();
@@ -151,8 +186,10 @@ async fn open_fabric(
 }
 
 /// Why a connection did not open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum OpenError {
+    /// This process has no descriptor or memory left for it, which says nothing of the other.
+    Resources(io::Error),
     /// Nobody has answered at its address.
     Unanswered,
     /// It ended before it was open, or took too long: the next one may do better.
@@ -224,3 +261,42 @@ const OPEN_TIME: Duration = Duration::from_secs(10);
 const OPEN_PAUSE: Duration = Duration::from_millis(50);
 /// More than what either side says in one turn.
 const HANDSHAKE_BYTES: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether it is tried again after so many failures, one a second, of a node that may be
+    /// silent for two.
+    fn goes_on(failures: &[fn() -> OpenError]) -> bool {
+        let mut tries = Tries {
+            silence_max: Duration::from_secs(2),
+            unanswered_since: None,
+        };
+        let start = Instant::now();
+        let goes_on = |(second, failure): (u64, &fn() -> OpenError)| {
+            let began = start + Duration::from_secs(second);
+            tries.handle_error(&failure(), began, began + Duration::from_secs(1))
+        };
+        (0..).zip(failures).all(goes_on)
+    }
+
+    #[test]
+    fn who_never_answers_is_out_of_reach() {
+        let unanswered: fn() -> OpenError = || OpenError::Unanswered;
+        assert!(goes_on(&[unanswered]));
+        assert!(!goes_on(&[unanswered; 2]));
+        assert!(goes_on(&[unanswered, || OpenError::Broken, unanswered]));
+        assert!(!goes_on(&[|| OpenError::Refused]));
+    }
+
+    /// The other node has nothing to do with it.
+    #[test]
+    fn a_process_without_descriptors_accuses_nobody() {
+        let error = || io::Error::from(rustix::io::Errno::MFILE);
+        assert!(is_of_resources(&error()));
+        let no_descriptor: fn() -> OpenError =
+            || OpenError::Resources(io::Error::from(rustix::io::Errno::MFILE));
+        assert!(goes_on(&[no_descriptor; 10]));
+    }
+}

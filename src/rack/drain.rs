@@ -18,6 +18,9 @@ impl RackSide {
             self.route(node).borrow_mut().publish_to_nobody();
         }
         for (completion, error) in self.close_route(worker, node) {
+            if let Completion::Posted = completion {
+                worker.home().stats().add_post_lost();
+            }
             self.complete(worker, completion, Err(error));
         }
         let peers = peers(worker);

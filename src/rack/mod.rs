@@ -35,6 +35,7 @@ mod ending;
 mod entry;
 mod envelope;
 mod error;
+mod failpoints;
 mod handles;
 mod image;
 pub mod join;
@@ -48,14 +49,6 @@ mod outbound;
 mod peer;
 pub(crate) mod peers;
 mod references;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        unused_imports,
-        reason = "failpoints, and a message that is taken back, are for tests until now"
-    )
-)]
 mod refs;
 mod remote;
 mod route;
@@ -80,6 +73,8 @@ pub use context::{
 };
 pub(crate) use ending::End;
 pub use error::{CallError, NotExecuted, Refusal};
+#[doc(hidden)]
+pub use failpoints::__failpoints;
 pub use join::{Identity, OnNodeLoss};
 pub use latch_trust::LatchTrust;
 pub use loss::NodeLoss;

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use crate::contain::contain;
 use crate::rack::ending::Ending;
+use crate::rack::failpoints::{reach, reach_when_sent};
 use crate::rack::join::{Cause, Connections, Door, Identity, Membership, Party, Watch};
 use crate::rack::loss::{LossHook, NodeLoss};
 use crate::rack::memory::Memory;
 use crate::rack::peer::{Next, Peer};
 use crate::rack::references::{Actions, References};
-use crate::rack::refs::{Action, Event, Node};
+use crate::rack::refs::{Action, Event, Moment, Node};
 use crate::shared::{Message, Shared};
 use crate::sync::{AtomicBool, Ordering};
 use crate::worker::Worker;
@@ -124,8 +125,7 @@ impl Peers {
     pub(crate) fn is_alive(&self, party: Party) -> bool {
         let peer = self.peers.get(party.node as usize);
         let is_known = |peer: &Peer| peer.party.incarnation == party.incarnation && peer.is_live();
-        // At the start others may be there before anybody watches.
-        let counts = || self.watch().is_none_or(|watch| watch.is_alive(party));
+        let counts = || self.watch().is_some_and(|watch| watch.is_alive(party));
         peer.is_some_and(is_known) && counts()
     }
 
@@ -249,11 +249,17 @@ impl Peers {
     /// its trustee.
     pub(crate) fn carry_out(&self, shared: &Arc<Shared>, actions: Actions) {
         for action in actions {
+            let step = action.step();
+            reach(Moment::Before.of(step));
             match action {
                 Action::Send { to, control } => {
-                    let send = move |worker: &Worker| worker.rack_control(to.number, &control);
+                    let send = move |worker: &Worker| {
+                        worker.rack_control(to.number, &control);
+                        reach_when_sent(Moment::After.of(step));
+                    };
                     // On the worker that has the links for it; if it has ended, so has the rack.
                     on_worker(shared, 0, send);
+                    continue; // it is carried out there
                 }
                 Action::Deliver { envelope, handles } => {
                     let Some(worker) = self.references.take_waiting(envelope) else {
@@ -261,6 +267,7 @@ impl Peers {
                     };
                     let deliver = move |worker: &Worker| worker.rack_deliver(envelope, handles);
                     on_worker(shared, worker, deliver);
+                    continue; // it is carried out there
                 }
                 Action::Free { property, .. } => drop(property),
                 // The links to its node are dead, or will be: calls end there.
@@ -272,6 +279,7 @@ impl Peers {
                 Action::Reject { node, .. } => self.suspect(node.number, Cause::Damaged),
                 Action::End => self.end_by(shared, &NodeLoss::fenced(self.me.number)),
             }
+            reach(Moment::After.of(step));
         }
     }
 }

@@ -9,8 +9,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::rack::envelope::{Relative, Table};
+use crate::rack::failpoints::reach;
 use crate::rack::handles::{Exportable, Handle};
-use crate::rack::refs::{self, Action, Envelope, Event, Header, Key, Node, Refs, SendError};
+use crate::rack::refs::{
+    self, Action, Envelope, Event, Header, Key, Moment, Node, Refs, SendError,
+};
 use crate::rack::remote::{Home, PropertyId, Remote};
 use crate::shared::Shared;
 
@@ -168,7 +171,10 @@ impl State {
 
     fn handle(&mut self, event: Event, actions: &mut Actions) {
         let before = actions.len();
+        let step = event.step();
+        reach(Moment::Before.of(step));
         self.refs.handle(event, actions);
+        reach(Moment::After.of(step));
         for action in &actions[before..] {
             if let Action::Free { key, property } = action {
                 let address = property.address();
@@ -183,7 +189,7 @@ impl State {
     fn name(&mut self, trust: &Arc<dyn Exportable>) -> Result<Key, refs::ExportError> {
         if let Some(&key) = self.keys.get(&trust.address()) {
             // A name is there as long as the property is exported.
-            self.refs.handle(Event::Cloned(key), &mut Vec::new());
+            self.handle(Event::Cloned(key), &mut Vec::new());
             return Ok(key);
         }
         let key = self.refs.export(Arc::clone(trust))?;

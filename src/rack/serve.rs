@@ -7,10 +7,11 @@ use crate::rack::codec::Parcel;
 use crate::rack::entry::Entry;
 use crate::rack::envelope::{Class, Nonsense, Relative, Status, Table, control_of, take_token};
 use crate::rack::error::{CallError, Refusal};
+use crate::rack::failpoints::reach;
 use crate::rack::node::Member;
 use crate::rack::outbound::Completion;
 use crate::rack::references::{self, trusts};
-use crate::rack::refs::{self, Envelope, Event};
+use crate::rack::refs::{self, Envelope, Event, Moment, Step};
 use crate::rack::remote::PropertyId;
 use crate::rack::route::{Arrival, Note};
 use crate::rack::side::{Parked, RackSide, peers};
@@ -133,7 +134,9 @@ impl RackSide {
                 arrival.relatives = relatives;
                 match arrived(worker, node, header) {
                     references::Arrival::Deliver(handles) => {
-                        Ok(Some(self.run(worker, arrival, &handles, reply_to)))
+                        let response = self.run(worker, arrival, &handles, reply_to);
+                        reach(Moment::After.of(Step::Deliver));
+                        Ok(Some(response))
                     }
                     references::Arrival::Wait(envelope) => {
                         let parked = Parked::Call { node, remote };
@@ -275,6 +278,11 @@ impl RackSide {
     /// The trusts of a message are registered.
     pub(crate) fn deliver(&self, worker: &Worker, envelope: Envelope, handles: &[refs::Handle]) {
         let parked = self.parked.borrow_mut().remove(&envelope);
+        self.deliver_to(worker, parked, handles);
+        reach(Moment::After.of(Step::Deliver));
+    }
+
+    fn deliver_to(&self, worker: &Worker, parked: Option<Parked>, handles: &[refs::Handle]) {
         match parked {
             Some(Parked::Reply {
                 completion,
@@ -320,6 +328,9 @@ fn arrived(worker: &Worker, node: u32, header: refs::Header) -> references::Arri
     let peers = peers(worker);
     let from = peers.get(node).party;
     let (arrived, actions) = peers.references().arrived(from, header, worker.index());
+    if matches!(arrived, references::Arrival::Deliver(_)) {
+        reach(Moment::Before.of(Step::Deliver));
+    }
     peers.carry_out(worker.shared(), actions);
     arrived
 }
@@ -347,7 +358,9 @@ fn unpacked(
             let bytes = bytes.to_vec();
             match arrived(worker, node, header) {
                 references::Arrival::Deliver(handles) => {
-                    Ok(parcel(worker, &handles, &relatives, bytes))
+                    let parcel = parcel(worker, &handles, &relatives, bytes);
+                    reach(Moment::After.of(Step::Deliver));
+                    Ok(parcel)
                 }
                 references::Arrival::Wait(envelope) => {
                     return Ok(Unpacked::Waits(envelope, relatives, bytes));

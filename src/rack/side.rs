@@ -13,12 +13,13 @@ use gossamer_transport::rack::shm::Parking;
 use crate::contain::contain;
 use crate::rack::envelope::{Class, Kind, Relative, Table, control_bytes};
 use crate::rack::error::{CallError, NotExecuted, Refusal};
+use crate::rack::failpoints::{begin_turn, reach, reach_when_sent};
 use crate::rack::handles::Handle;
 use crate::rack::join::Cause;
 use crate::rack::late::LateCalls;
 use crate::rack::outbound::{Answers, Completion, Outbound};
 use crate::rack::peers::Peers;
-use crate::rack::refs::{self, Control, Envelope};
+use crate::rack::refs::{self, Control, Envelope, Moment, Step};
 use crate::rack::remote::{Home, PropertyId};
 use crate::rack::route::{Arrival, Note, Route};
 use crate::rack::visit::{Outcome, Reply, ReplyTo};
@@ -76,6 +77,7 @@ impl RackSide {
         if self.is_announced.replace(false) {
             self.parking.iter().for_each(Parking::cancel);
         }
+        begin_turn();
         if worker.client.is_closed() {
             return false;
         }
@@ -114,10 +116,10 @@ impl RackSide {
     /// Issues a call to another node. Runs no foreign code.
     pub(crate) fn issue(&self, worker: &Worker, outbound: Outbound, completion: Completion) {
         let answers = outbound.answers;
-        if let Err((completion, error)) = self.try_issue(worker, outbound, completion)
-            && answers != Answers::Never
-        {
-            self.unsent.borrow_mut().push((completion, error));
+        match self.try_issue(worker, outbound, completion) {
+            Ok(()) => {}
+            Err(_) if answers == Answers::Never => worker.home().stats().add_post_lost(),
+            Err(unsent) => self.unsent.borrow_mut().push(unsent),
         }
     }
 
@@ -294,6 +296,10 @@ impl RackSide {
         let peers = peers(worker);
         let (table, actions) = peers.references().pack(peers.get(to).party, handles);
         peers.carry_out(worker.shared(), actions);
+        if table.is_ok() {
+            reach(Moment::Before.of(Step::Transmit));
+            reach_when_sent(Moment::After.of(Step::Transmit));
+        }
         table.map(Some)
     }
 

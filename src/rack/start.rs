@@ -103,7 +103,6 @@ impl Met {
     pub(crate) fn begin(self, shared: &Arc<Shared>) -> io::Result<()> {
         let node = shared.rack();
         let peers = node.peers().expect("a node that has met others has peers");
-        spawn_acceptor(shared, self.listener);
         let told = Arc::downgrade(shared);
         let on_verdict = move |verdict| {
             if let Some(shared) = told.upgrade() {
@@ -118,6 +117,8 @@ impl Met {
             on_verdict,
         )?;
         peers.set_watch(watch);
+        // Only now, so that whatever is noticed of others is noticed by somebody who tells of it.
+        spawn_acceptor(shared, self.listener);
         Ok(())
     }
 }

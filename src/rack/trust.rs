@@ -183,7 +183,8 @@ impl<T: 'static> Trust<T> {
     /// Issues `f` at once, without an answer, from any thread.
     ///
     /// A panic in it goes to the panic hook of the node that it runs on. What cannot be sent, as
-    /// its node is lost, is dropped.
+    /// its node is lost, is dropped, and counted as
+    /// [`posts_lost`](crate::WorkerMetrics::posts_lost).
     ///
     /// ```
     /// # #[gossamer::main]

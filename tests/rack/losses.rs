@@ -50,3 +50,28 @@ fn a_task_on_a_lost_node_ends_unknown() {
         "{outcome:?}"
     );
 }
+
+/// Nobody hears of the outcome of a post, so that it is counted.
+#[test]
+fn posts_to_a_lost_node_are_counted() {
+    let mut nodes = Nodes::start(2);
+    let build = async { rack::entrust_on(on(1), |_: ()| 0_u64, ()).await };
+    let lost = nodes.block_on(build);
+    nodes.lose(1);
+    let posts_lost = || {
+        gossamer::metrics()
+            .iter()
+            .map(|worker| worker.posts_lost)
+            .sum::<u64>()
+    };
+    nodes.block_on(async {
+        // Some may have been sent before the loss is noticed, and are not known to have run.
+        while posts_lost() == 0 {
+            lost.post_with(|n, by| *n += by, 1);
+            gossamer::yield_now().await;
+        }
+        let before = posts_lost();
+        lost.post_with(|n, by| *n += by, 1);
+        assert!(posts_lost() > before);
+    });
+}

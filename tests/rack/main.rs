@@ -8,4 +8,5 @@
 #[path = "../common/rack.rs"]
 mod process;
 mod shm;
+mod tally;
 mod tcp;

@@ -2,17 +2,17 @@
 //! then puts it.
 
 use std::collections::BTreeSet;
-use std::ops::{Deref, DerefMut};
-use std::process::{Child, ExitStatus, Output};
+use std::process::{Child, Command, ExitStatus, Output};
 use std::sync::Arc;
 use std::time::Duration;
 
 use gossamer::rack::{self, CallError, Identity, Trust};
 use gossamer::{Builder, Runtime};
 
-use super::kills::churn_all;
+use super::churn::{Plan, churn_all};
 use super::nodes::{SILENCE_MAX, on};
 use crate::process::{Port, command, is_node};
+use crate::tally::tally;
 
 /// What the nodes of one test do; its name is the name of the test.
 const SCENE: &str = "SCENE_OF_A_RACK";
@@ -84,6 +84,9 @@ fn node() {
     let identity = Identity::from_env().expect("the environment is set");
     let number = identity.node();
     println!("node {number} lies at {:p}", node as fn());
+    if scene.starts_with("churn ") {
+        tally().enter(number);
+    }
     let runtime = Builder::new()
         .workers(2)
         .silence_max(if scene.starts_with("silent") {
@@ -102,7 +105,7 @@ fn node() {
         ("exchange", _) => exchange(&runtime),
         ("killed", _) => killed(&runtime),
         ("silent", _) => silent(&runtime),
-        ("churn", seed) => churn_all(&runtime, seed.parse().expect("a seed")),
+        ("churn", plan) => churn_all(&runtime, Plan::of_words(plan)),
         other => panic!("no such scene: {other:?}"),
     }
 }
@@ -177,7 +180,17 @@ fn run(nodes: usize, scene: &str, on_node_loss: &str) -> Vec<(ExitStatus, String
 }
 
 /// Starts so many processes for a scene.
-pub(super) fn start(nodes: usize, scene: &str, on_node_loss: &str) -> Vec<Process> {
+fn start(nodes: usize, scene: &str, on_node_loss: &str) -> Vec<Process> {
+    start_with(nodes, scene, on_node_loss, |_, _| {})
+}
+
+/// The same, with more for each node to know.
+pub(super) fn start_with(
+    nodes: usize,
+    scene: &str,
+    on_node_loss: &str,
+    tell: impl Fn(usize, &mut Command),
+) -> Vec<Process> {
     let port = Arc::new(Port::reserved());
     let program = std::env::current_exe().expect("this program");
     let (_, this) = module_path!().split_once("::").expect("of a crate");
@@ -194,6 +207,7 @@ pub(super) fn start(nodes: usize, scene: &str, on_node_loss: &str) -> Vec<Proces
             .env("GOSSAMER_START_LIMIT", "600")
             .env("GOSSAMER_FABRIC", super::FABRIC)
             .env("GOSSAMER_ON_NODE_LOSS", on_node_loss);
+        tell(node, &mut command);
         Process {
             child: Some(command.spawn().expect("a process starts")),
             _port: Arc::clone(&port),
@@ -211,20 +225,6 @@ pub(super) fn end_of(mut process: Process) -> (ExitStatus, String) {
     } = child.wait_with_output().expect("it ends");
     let text = [stdout, stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     (status, text.concat())
-}
-
-impl Deref for Process {
-    type Target = Child;
-
-    fn deref(&self) -> &Child {
-        self.child.as_ref().expect("it was not waited for")
-    }
-}
-
-impl DerefMut for Process {
-    fn deref_mut(&mut self) -> &mut Child {
-        self.child.as_mut().expect("it was not waited for")
-    }
 }
 
 impl Drop for Process {

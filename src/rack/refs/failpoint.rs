@@ -1,7 +1,7 @@
 //! The steps of the protocol, by name, so that a test can end a process at each.
 //!
-//! The state machine takes no time: between two steps nothing of it is seen from outside. So an
-//! event is reached once before it is taken in, and an action before and after it is carried out.
+//! An event is taken in under a lock: after it, nothing of it is seen from outside yet. An action
+//! has been carried out when others could see that: a message has left, user code has run.
 
 use super::action::Action;
 use super::control::Control;
@@ -18,20 +18,6 @@ pub(crate) struct Failpoint {
 pub(crate) enum Moment {
     Before,
     After,
-}
-
-/// Carries out actions in turn, and tells `reached` of each failpoint on the way.
-pub(crate) fn perform<P>(
-    actions: impl IntoIterator<Item = Action<P>>,
-    mut reached: impl FnMut(Failpoint),
-    mut carry_out: impl FnMut(Action<P>),
-) {
-    for action in actions {
-        let step = action.step();
-        reached(Moment::Before.of(step));
-        carry_out(action);
-        reached(Moment::After.of(step));
-    }
 }
 
 impl Moment {
@@ -84,7 +70,7 @@ macro_rules! steps {
 }
 
 steps! {
-    /// Putting a message's bytes on their way, after `Refs::send`; reached by the caller.
+    /// Putting a message's bytes on their way, after `Refs::send`.
     Transmit = "transmit",
     TakeCloned = "take-cloned",
     TakeDropped = "take-dropped",

@@ -67,11 +67,6 @@ impl<P> Refs<P> {
         self.exports.find(place).map(|export| &export.property)
     }
 
-    /// Whether anything that comes from this node is to be taken in.
-    pub(crate) fn is_open(&self, node: Node) -> bool {
-        !self.has_ended && self.peers.is_open(node)
-    }
-
     /// Whether a message that has come waits for an owner's word.
     pub(crate) fn is_waiting(&self, envelope: Envelope) -> bool {
         self.inbound.contains_key(&envelope)
@@ -200,6 +195,14 @@ impl<P> Refs<P> {
                 control,
             });
         }
+    }
+}
+
+#[cfg(test)]
+impl<P> Refs<P> {
+    /// Whether anything that comes from this node is to be taken in.
+    pub(crate) fn is_open(&self, node: Node) -> bool {
+        !self.has_ended && self.peers.is_open(node)
     }
 }
 

@@ -96,11 +96,17 @@ mod violation;
 pub(crate) use action::{Action, Handle};
 pub(crate) use control::Control;
 pub(crate) use event::Event;
-pub(crate) use exports::{ExportError, NotThere};
-pub(crate) use failpoint::{Failpoint, Moment, Step, perform};
+pub(crate) use exports::ExportError;
+pub(crate) use failpoint::{Failpoint, Moment, Step};
 pub(crate) use key::{Key, Place};
 pub(crate) use machine::Refs;
-pub(crate) use message::{Envelope, HANDLES_MAX, Header, Message};
+pub(crate) use message::{Envelope, Header};
 pub(crate) use node::Node;
 pub(crate) use sending::SendError;
-pub(crate) use violation::Violation;
+
+#[cfg(test)]
+pub(crate) use {
+    exports::NotThere,
+    message::{HANDLES_MAX, Message},
+    violation::Violation,
+};

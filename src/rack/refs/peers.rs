@@ -43,10 +43,6 @@ impl Peers {
         self.0.get(&node).map(|peer| peer.state)
     }
 
-    pub(super) fn is_live(&self, node: Node) -> bool {
-        self.state(node) == Some(State::Live)
-    }
-
     /// Whether something that this node has sent, or is asked, can still be taken in.
     pub(super) fn is_open(&self, node: Node) -> bool {
         matches!(self.state(node), Some(State::Live | State::Dying))
@@ -124,6 +120,10 @@ impl Peers {
 
 #[cfg(test)]
 impl Peers {
+    pub(super) fn is_live(&self, node: Node) -> bool {
+        self.state(node) == Some(State::Live)
+    }
+
     pub(super) fn is_dying(&self, node: Node) -> bool {
         self.state(node) == Some(State::Dying)
     }

@@ -7,6 +7,10 @@ const FABRIC: &str = "shm";
 mod bulk;
 #[path = "../calls.rs"]
 mod calls;
+#[path = "../churn.rs"]
+mod churn;
+#[path = "../failpoints.rs"]
+mod failpoints;
 #[path = "../kills.rs"]
 mod kills;
 #[path = "../losses.rs"]
