@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
@@ -31,6 +31,16 @@ pub(crate) fn start(network: &Network, silence: Duration) -> Vec<Node> {
 
 /// A rack with a node on each of these hosts.
 pub(crate) fn start_on(network: &Network, hosts: &[usize], silence: Duration) -> Vec<Node> {
+    start_by(network, hosts, silence, |command| command)
+}
+
+/// A rack with a node on each of these hosts, which `prepare` has the last word on starting.
+pub(crate) fn start_by(
+    network: &Network,
+    hosts: &[usize],
+    silence: Duration,
+    prepare: impl Fn(Command) -> Command,
+) -> Vec<Node> {
     let rendezvous = network.host(hosts[0]).address;
     let nodes = hosts.len();
     let start = |(number, host): (usize, &usize)| {
@@ -53,16 +63,24 @@ pub(crate) fn start_on(network: &Network, hosts: &[usize], silence: Duration) ->
             ("GOSSAMER_ON_NODE_LOSS", "survive".to_owned()),
             (SILENCE_SECONDS, silence.as_secs().to_string()),
         ];
-        Node::start(number, host, set)
+        Node::start(number, host, set, &prepare)
     };
     hosts.iter().enumerate().map(start).collect()
 }
 
 impl Node {
-    fn start<const N: usize>(number: usize, host: &Host, set: [(&str, String); N]) -> Self {
+    fn start<const N: usize>(
+        number: usize,
+        host: &Host,
+        set: [(&str, String); N],
+        prepare: impl Fn(Command) -> Command,
+    ) -> Self {
         let program = std::env::current_exe().expect("this program");
         let mut command = command(&program, "scene::body_of_a_node");
-        command.envs(set).stdin(Stdio::piped());
+        command.envs(set);
+        let mut command = prepare(command);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.stderr(Stdio::piped());
         let child = host.namespace.within(|| command.spawn());
         let mut child = child.expect("a process starts");
         let said = child.stdout.take().expect("piped");

@@ -2,11 +2,12 @@
 //! several nodes.
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::judge::judge;
 use crate::network::Network;
-use crate::node::{Node, start, start_on};
+use crate::node::{Node, start, start_by, start_on};
 use crate::proxy::Pace;
 
 #[test]
@@ -56,6 +57,30 @@ fn nodes_of_one_host_share_memory_and_no_others() {
     let has_memory: Vec<_> = nodes.iter().map(has_shared_memory).collect();
     assert_eq!(has_memory, [true, true, false]);
     all_go_well(nodes, CALLS);
+}
+
+/// As containers are that share a network: other processes' memory is out of their reach.
+#[test]
+fn nodes_in_other_namespaces_than_that_of_the_network() {
+    let Some(network) = Network::switched(1) else {
+        return;
+    };
+    for namespace in ["--user", "--ipc"] {
+        let apart = |node: Command| {
+            let mut apart = Command::new("unshare");
+            apart.arg(namespace).arg(node.get_program());
+            apart.args(node.get_args());
+            for (name, value) in node.get_envs() {
+                match value {
+                    Some(value) => apart.env(name, value),
+                    None => apart.env_remove(name),
+                };
+            }
+            apart
+        };
+        let nodes = start_by(&network, &[0, 0], SILENCE, apart);
+        all_go_well(nodes, CALLS);
+    }
 }
 
 fn has_shared_memory(node: &Node) -> bool {
