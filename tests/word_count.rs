@@ -138,7 +138,8 @@ fn output(command: &mut Command) -> Output {
 }
 
 fn command() -> Command {
-    static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| example::example("word_count"));
+    static EXAMPLE: LazyLock<PathBuf> =
+        LazyLock::new(|| example::example("word_count", "word_count"));
     let mut command = Command::new(&*EXAMPLE);
     command
         .env_remove("GOSSAMER_WORKERS")

@@ -86,7 +86,7 @@ impl Drop for Chat {
 }
 
 fn command() -> Command {
-    static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| example::example("chat"));
+    static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| example::example("chat", "chat"));
     let mut command = Command::new(&*EXAMPLE);
     command
         .env("GOSSAMER_WORKERS", "3")

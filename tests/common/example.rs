@@ -1,20 +1,16 @@
 //! An example's binary, for tests that run it as a process.
 
-use std::env::consts::EXE_EXTENSION;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The example `name` as cargo has built it beside this test.
-pub(crate) fn example(name: &str) -> PathBuf {
+/// The file of the example `name` as cargo has built it beside this test.
+pub(crate) fn example(name: &str, file: &str) -> PathBuf {
     let test = std::env::current_exe().expect("this test has a path");
     let folder = test
         .ancestors()
         .nth(2)
         .expect("cargo puts it into deps/ of the profile");
-    let example = folder
-        .join("examples")
-        .join(name)
-        .with_extension(EXE_EXTENSION);
+    let example = folder.join("examples").join(file);
     if !example.exists() {
         // Only this test was asked for, so cargo has built no examples.
         let profile = folder.file_name().filter(|name| *name != "debug");

@@ -1,6 +1,8 @@
 //! What does not fit into a slot: from its size to 64 MiB, both ways, with small calls beside it.
 
-use gossamer::rack;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gossamer::rack::{self, Trust};
 
 use super::nodes::{Nodes, on};
 
@@ -31,22 +33,51 @@ fn every_size_comes_back() {
     });
 }
 
+/// They go in pieces, between which workers do what else there is: counted are the calls of others
+/// that begin and end while the large one is under way.
 #[test]
 fn sixty_four_mebibytes_travel_while_small_calls_go_on() {
     let nodes = Nodes::start(2);
     nodes.block_on(async {
         let echo = rack::entrust_on(on(1), |_: ()| (), ()).await;
-        // On the other trustee, so that no order is promised between them.
-        let counter = rack::entrust_on(rack::trustees()[3], |start: u64| start, 0).await;
-        let text = "x".repeat(64 << 20);
-        let large = echo.apply_with(|_, text: String| text, text.clone());
-        let small = async {
-            for _ in 0..1000 {
-                counter.apply(|n| *n += 1).await;
-            }
-        };
-        let (back, ()) = futures::join!(large, small);
+        let text: String = (0..64 << 20).map(|at: u32| letter(at)).collect();
+        // By this worker, to the other trustee; by the other worker, to both. What this one asks of
+        // the trustee of the large call waits behind that, as all calls keep their order.
+        let mut small = Vec::new();
+        for (worker, trustee) in [(0, 3), (1, 2), (1, 3)] {
+            let to = rack::entrust_on(rack::trustees()[trustee], |n: usize| n, 0).await;
+            to.apply(|n| *n += 1).await; // connected
+            small.push(rack::spawn_on(worker, beside, to));
+        }
+        UNDER_WAY.store(true, Ordering::SeqCst);
+        let back = echo.apply_with(|_, text: String| text, text.clone()).await;
+        UNDER_WAY.store(false, Ordering::SeqCst);
         assert!(back == text);
-        assert_eq!(counter.apply(|n| *n).await, 1000);
+        for small in small {
+            let calls = small.await.expect("no panic");
+            assert!(calls >= SMALL_CALLS, "{calls}");
+        }
     });
 }
+
+/// Calls until the large one is over; returns how many calls were begun and ended before.
+async fn beside(to: Trust<usize>) -> usize {
+    let mut calls = 0;
+    while !UNDER_WAY.load(Ordering::SeqCst) {
+        gossamer::yield_now().await;
+    }
+    while UNDER_WAY.load(Ordering::SeqCst) {
+        to.apply(|n| *n += 1).await;
+        calls += usize::from(UNDER_WAY.load(Ordering::SeqCst));
+    }
+    calls
+}
+
+/// So that a piece in the place of another would be noticed.
+fn letter(at: u32) -> char {
+    char::from(b'a' + (at ^ at >> 14 ^ at >> 20) as u8 % 26)
+}
+
+static UNDER_WAY: AtomicBool = AtomicBool::new(false);
+/// There are four thousand pieces each way.
+const SMALL_CALLS: usize = 20;

@@ -73,6 +73,13 @@ fn a_process_that_falls_silent_is_lost_within_the_limit() {
     assert_eq!(outputs[1].0.code(), Some(69), "{}", outputs[1].1);
 }
 
+#[test]
+fn sixteen_processes_start_meet_exchange_and_stop() {
+    for (status, text) in run(16, "all", "abort") {
+        assert!(status.success(), "{text}");
+    }
+}
+
 /// No test of its own: a node of those above.
 #[test]
 #[ignore = "started by the tests here"]
@@ -103,6 +110,7 @@ fn node() {
     }
     match scene.split_once(' ').unwrap_or((&scene, "0")) {
         ("exchange", _) => exchange(&runtime),
+        ("all", _) => all(&runtime),
         ("killed", _) => killed(&runtime),
         ("silent", _) => silent(&runtime),
         ("churn", plan) => churn_all(&runtime, Plan::of_words(plan)),
@@ -125,6 +133,35 @@ fn exchange(runtime: &Runtime) {
             task.await.expect("no panic");
         }
         assert_eq!(sum.apply(|sum| *sum).await, 600);
+    });
+}
+
+/// Every worker of every node calls all nodes, and meets all other workers.
+fn all(runtime: &Runtime) {
+    runtime.block_on(async {
+        let mut sums = Vec::new();
+        for node in 0..rack::nodes() {
+            sums.push(rack::entrust_on(on(node), |start: usize| start, 0).await);
+        }
+        let add = async |sums: Vec<Trust<usize>>| {
+            for sum in &sums {
+                sum.apply(|sum| *sum += 1).await;
+            }
+            if gossamer::worker_id() > 0 {
+                return;
+            }
+            rack::barrier().await; // of one worker of each node
+            for sum in &sums {
+                assert!(sum.apply(|sum| *sum).await >= rack::nodes());
+            }
+        };
+        let tasks = (0..rack::workers()).map(|worker| rack::spawn_on(worker, add, sums.clone()));
+        for task in tasks.collect::<Vec<_>>() {
+            task.await.expect("no panic");
+        }
+        for sum in sums {
+            assert_eq!(sum.apply(|sum| *sum).await, rack::workers());
+        }
     });
 }
 

@@ -3,9 +3,11 @@
 //!
 //! A test here runs its own executable again, with the test `body_of_a_node` for a program.
 
+mod by_hand;
 mod process;
 #[path = "../common/rack.rs"]
 mod rack;
+mod strangers;
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;

@@ -60,7 +60,7 @@ pub(crate) fn tell(command: &mut Command, port: &Port, node: u32, nodes: u32) {
         .env("GOSSAMER_NODES", nodes.to_string())
         .env("GOSSAMER_RENDEZVOUS", port.address().to_string())
         .env("GOSSAMER_RENDEZVOUS_RESERVED", "true")
-        .env("GOSSAMER_KEY", "5a".repeat(32));
+        .env("GOSSAMER_KEY", KEY);
 }
 
 pub(crate) fn node_of(executable: &Path) -> Command {
@@ -69,10 +69,16 @@ pub(crate) fn node_of(executable: &Path) -> Command {
 
 /// Lets all of them run at once, to their ends.
 pub(crate) fn finish(commands: Vec<Command>) -> Vec<Outcome> {
+    finish_with(commands, || ())
+}
+
+/// Lets all of them run at once, to their ends, and does something meanwhile.
+pub(crate) fn finish_with(commands: Vec<Command>, meanwhile: impl FnOnce()) -> Vec<Outcome> {
     let started = commands
         .into_iter()
         .map(|mut command| command.spawn().expect("it starts"));
     let started: Vec<_> = started.collect();
+    meanwhile();
     let ended = started
         .into_iter()
         .map(|child| child.wait_with_output().expect("it ends"));
@@ -82,3 +88,6 @@ pub(crate) fn finish(commands: Vec<Command>) -> Vec<Outcome> {
 pub(crate) fn this_executable() -> PathBuf {
     std::env::current_exe().expect("a test has a path")
 }
+
+/// Of all nodes here.
+pub(crate) const KEY: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";

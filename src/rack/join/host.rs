@@ -60,8 +60,9 @@ fn fill(bytes: &mut [u8]) -> Result<(), JoinError> {
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 
 /// Processes in different ones may not reach each other's sockets, ids or memory.
-const NAMESPACES: [&str; 3] = [
+const NAMESPACES: [&str; 4] = [
     "/proc/self/ns/net",
     "/proc/self/ns/pid",
     "/proc/self/ns/ipc",
+    "/proc/self/ns/user",
 ];

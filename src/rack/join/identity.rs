@@ -23,6 +23,10 @@ use super::slurm::Step;
 /// | `GOSSAMER_FABRIC` | `auto`, `shm` or `tcp`, the same on all nodes | `auto` |
 /// | `GOSSAMER_ON_NODE_LOSS` | `abort` or `survive`, the same on all nodes | `abort` |
 ///
+/// A node that listens on all addresses, as by `GOSSAMER_BIND=0.0.0.0:7412`, is reached by the
+/// others at the one from which it comes to node 0: so is a container whose port is forwarded to it
+/// under the same number.
+///
 /// `gossamer run` sets them all, except `GOSSAMER_START_LIMIT`, which it hands on, and
 /// `GOSSAMER_BIND`, which it takes away, as its nodes are reached over loopback. Started plainly, a
 /// program is a rack of one:

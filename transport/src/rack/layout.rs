@@ -13,7 +13,7 @@ use crate::slot::SLOT_BYTES;
 
 /// The bytes that a piece may have: large enough that what a piece costs does not count, and
 /// small enough that what waits behind one does not wait long.
-pub const PIECE_BYTES: usize = if cfg!(loom) { 16 } else { 64 << 10 };
+pub const PIECE_BYTES: usize = if cfg!(loom) { 16 } else { 16 << 10 };
 
 /// How much is under way between two workers, at the most.
 ///

@@ -46,7 +46,9 @@ fn two_processes() {
         }
         if before == answered {
             let ended = other.try_wait().expect("a child");
-            assert_eq!(ended, None, "the other process ended early");
+            // It may be done, and the last pieces wait here to be taken.
+            let goes_on = ended.is_none() || client.has_arrived();
+            assert!(goes_on, "the other process ended early: {ended:?}");
             std::thread::yield_now();
         }
     }

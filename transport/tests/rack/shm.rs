@@ -127,7 +127,7 @@ fn pieces_and_credit_that_cannot_be() {
         index: 0,
     };
     lie.push(place, &[], 3).expect("room");
-    let error = WireError::Credit { sent: 2, found: 3 };
+    let error = WireError::Credit { sent: 1, found: 3 };
     assert_eq!(client.publish(&mut out), Err(LinkError::Wire(error)));
 
     let mut trustee = TrusteeLink::new(0, remote.port(0, 0));

@@ -74,7 +74,7 @@ fn no_such_place() {
     };
     assert_eq!(of(RingKind::Requests, 1, 32), error(0, 1, 32));
     assert_eq!(of(RingKind::Requests, 2, 0), error(0, 2, 0));
-    assert_eq!(of(RingKind::ResultPieces, 0, 4), error(5, 0, 4));
+    assert_eq!(of(RingKind::ResultPieces, 0, 16), error(5, 0, 16));
     assert_eq!(of(RingKind::ResultCredit, 0, 1), error(3, 0, 1));
 }
 
@@ -134,7 +134,7 @@ fn full_channel() {
     while channel.push(piece, &[0; PIECE_BYTES], 1) == Ok(()) {
         pieces += 1;
     }
-    assert_eq!(pieces, 2 - 1, "one, and it is more than the most");
+    assert_eq!(pieces, 4, "with the last it is more than the most");
     let mut images = 0;
     while channel.push(image, &[0; 1000], 1) == Ok(()) {
         images += 1;

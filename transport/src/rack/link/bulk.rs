@@ -1,7 +1,7 @@
 //! The two ends of a stream of pieces.
 //!
 //! Cost: each byte is copied once into its piece's place and once out of it, from and to where the
-//! payload lies; a piece of 64 KiB and its credit cost what two small batches do.
+//! payload lies; a piece of 16 KiB and its credit cost what two small batches do.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use crate::rack::layout::{PIECE_BYTES, Place, RingKind};
 use crate::rack::port::Port;
 
 /// A trustee takes no further request of a client that has so many bytes of results to take first.
-pub const QUEUED_BYTES_MAX: usize = 16 * PIECE_BYTES;
+pub const QUEUED_BYTES_MAX: usize = 64 * PIECE_BYTES;
 
 /// The rings of one direction: where pieces go, and where credit for them comes back.
 #[derive(Clone, Copy, Debug)]
@@ -89,10 +89,10 @@ impl Outgoing {
         }
         let count = u64::from(port.layout().geometry.pieces);
         self.taken = self.taken_now(port)?;
-        let before = self.sent;
+        let (before, turn) = (self.sent, pieces_a_turn(port));
         self.is_refused = false;
         while let Some(chunk) = self.chunks.front() {
-            if self.sent == self.taken + count || self.sent == before + PIECES_A_TURN {
+            if self.sent == self.taken + count || self.sent == before + turn {
                 break;
             }
             let end = chunk.len().min(self.start + PIECE_BYTES);
@@ -171,10 +171,10 @@ impl Incoming {
         }
     }
 
-    /// Takes pieces, at most one ring of them, until so many bytes are here; returns whether they
+    /// Takes pieces, at most those of one turn, until so many bytes are here; returns whether they
     /// are.
     pub(super) fn fill(&mut self, port: &Port, bytes: u64) -> Result<bool, WireError> {
-        for _ in 0..port.layout().geometry.pieces {
+        for _ in 0..pieces_a_turn(port) {
             if self.bytes.len() as u64 >= bytes || !self.take_piece(port)? {
                 break;
             }
@@ -245,5 +245,8 @@ impl Incoming {
     }
 }
 
-/// Pieces that one link sends between the batches of others.
-const PIECES_A_TURN: u64 = 2;
+/// Pieces that one link sends, and takes, between the batches of others: so much of its ring as
+/// takes about as long as the fabric takes for anything.
+fn pieces_a_turn(port: &Port) -> u64 {
+    u64::from(port.layout().geometry.pieces).div_ceil(4)
+}

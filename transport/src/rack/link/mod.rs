@@ -9,7 +9,7 @@
 //! # Pieces
 //!
 //! What does not fit into a slot goes beside the slots, as a stream of bytes for each direction of
-//! the link, cut into *pieces* of at most 64 KiB that lie in a ring of their own. A record that is
+//! the link, cut into *pieces* of at most 16 KiB that lie in a ring of their own. A record that is
 //! bulk says how many bytes of the stream are its payload, so a payload needs no name, and several
 //! share a piece. Whoever reads the record takes the pieces out of their ring and tells the writer
 //! how many it has taken: that is its *credit* for more. A record whose bytes have not all come

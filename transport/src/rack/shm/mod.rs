@@ -22,7 +22,7 @@ use crate::sync::{Ordering, fence};
 /// written while the other is read.
 pub const GEOMETRY: Geometry = Geometry {
     depth: if cfg!(loom) { 2 } else { 4 },
-    pieces: 2,
+    pieces: if cfg!(loom) { 2 } else { 4 },
 };
 
 /// What one worker writes to one node.

@@ -160,4 +160,4 @@ impl Decoder {
 }
 
 /// Room for what one read brings, beside a frame that has begun.
-const BUFFER_BYTES: usize = FRAME_BYTES_MAX + 4 * PIECE_BYTES;
+const BUFFER_BYTES: usize = FRAME_BYTES_MAX + 16 * PIECE_BYTES;

@@ -34,10 +34,10 @@ pub struct Channel {
 }
 
 /// The most bytes that a channel holds: what is more stays with the links.
-pub const BUFFER_BYTES_MAX: usize = 4 * PIECE_BYTES;
+pub const BUFFER_BYTES_MAX: usize = 16 * PIECE_BYTES;
 
 /// A channel that holds more takes no piece, so that what else is pushed has not to wait long.
-const BUFFER_BYTES_BEFORE_PIECE_MAX: usize = PIECE_BYTES;
+const BUFFER_BYTES_BEFORE_PIECE_MAX: usize = 4 * PIECE_BYTES;
 
 impl Channel {
     /// A channel to which nothing was written.

@@ -29,7 +29,7 @@ use crate::rack::layout::Geometry;
 /// What fills the round trip of some tens of microseconds between two hosts.
 pub const GEOMETRY: Geometry = Geometry {
     depth: 32,
-    pieces: 4,
+    pieces: 16,
 };
 
 /// What frames carry besides the used bytes of a place.
