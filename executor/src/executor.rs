@@ -54,6 +54,8 @@ pub struct Executor {
     pub(crate) io_is_lively: Cell<bool>,
     /// The turn up to which what was found counts as recent.
     pub(crate) io_is_recent_until: Cell<u64>,
+    /// Looks at descriptors since one of them was ready.
+    pub(crate) io_looks_in_vain: Cell<u32>,
     /// Whether executors of other processes are looked for as those of this one, and whether there
     /// are more of all of them than cores.
     pub(crate) neighbours: Cell<Option<bool>>,
@@ -227,6 +229,7 @@ impl Executor {
             io_due: Cell::new(u64::MAX),
             io_is_lively: Cell::new(false),
             io_is_recent_until: Cell::new(0),
+            io_looks_in_vain: Cell::new(0),
             neighbours: Cell::new(None),
             backlog: RefCell::new(Batch::empty()),
             is_stopping: Cell::new(false),

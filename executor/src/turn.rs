@@ -64,6 +64,7 @@ impl Executor {
                 self.tally.busy_turns.set(self.tally.busy_turns.get() + 1);
                 if turns.is_multiple_of(TURNS_PER_LOOK) {
                     self.look_at_time();
+                    self.expect_io_by(turns);
                 }
             } else {
                 match idler.in_vain(|| self.company(), Instant::now) {
@@ -240,10 +241,21 @@ impl Executor {
         turns >= self.io_due.get() || (!progressed && self.io_is_lively.get())
     }
 
+    /// Descriptors are to be looked at by this turn, if any are watched.
+    fn expect_io_by(&self, turns: u64) {
+        if self.watched.get().is_some() {
+            self.io_due.set(self.io_due.get().min(turns));
+        }
+    }
+
     /// Wakes who waits for descriptors that have become ready; `true` if there were any.
     #[cold]
     fn look_at_io(&self) -> bool {
-        self.io_due.set(self.tally.turns.get() + TURNS_PER_IO);
+        let until_next = match self.io_looks_in_vain.get() < LOOKS_BEFORE_QUIET {
+            true => TURNS_PER_IO,
+            false => TURNS_PER_QUIET_IO,
+        };
+        self.io_due.set(self.tally.turns.get() + until_next);
         self.wait_for_io(Some(Duration::ZERO))
     }
 
@@ -256,6 +268,8 @@ impl Executor {
         });
         watched.events.replace(events);
         self.io_is_lively.set(any);
+        let looks = self.io_looks_in_vain.get().saturating_add(1);
+        self.io_looks_in_vain.set(if any { 0 } else { looks });
         if any {
             let turns = self.tally.turns.get();
             self.io_is_recent_until.set(turns + TURNS_OF_RECENT_IO);
@@ -333,6 +347,11 @@ const TASKS_PER_TURN: usize = 64;
 const UNITS_PER_TURN: u64 = 128;
 /// Every so many turns descriptors are looked at, if any are watched.
 pub(crate) const TURNS_PER_IO: u64 = 16;
+/// After so many looks in vain there are fewer: a look is a system call, and takes as long as ten
+/// turns in which there is nothing to do.
+const LOOKS_BEFORE_QUIET: u32 = 64;
+/// Then it is every so many turns; busy ones, which are longer, every [`TURNS_PER_LOOK`].
+const TURNS_PER_QUIET_IO: u64 = 256;
 /// So many turns after an event it still counts on others for more, and idles accordingly.
 const TURNS_OF_RECENT_IO: u64 = 1024;
 /// Every so many busy turns the timers are looked at.
