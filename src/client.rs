@@ -50,8 +50,8 @@ pub(crate) struct Client {
     awaited: LaneSet,
     pending: PendingTable,
     pub(crate) hold: InlineHold,
-    /// Whether the results at hand are those of this worker's own trustee.
-    harvests_own: Cell<bool>,
+    /// Whether who awaits the results at hand is to wait in the queue.
+    queues_wakes: Cell<bool>,
     is_closed: Cell<bool>,
 }
 
@@ -91,7 +91,7 @@ impl Client {
             awaited: LaneSet::new(workers),
             pending: PendingTable::default(),
             hold: InlineHold::default(),
-            harvests_own: Cell::new(false),
+            queues_wakes: Cell::new(false),
             is_closed: Cell::new(false),
         }
     }
@@ -218,16 +218,22 @@ impl Client {
     /// of them are harvested: its next request can run in place only when none is under way.
     #[inline(always)]
     pub(crate) fn wake(&self, waker: Waker) {
-        if self.harvests_own.get() {
+        if self.queues_wakes.get() {
             waker.wake();
         } else {
             wake_now(waker);
         }
     }
 
+    /// Whether who awaits the results that come next is to wait in the queue.
+    #[inline(always)]
+    pub(crate) fn queue_wakes(&self, queues: bool) {
+        self.queues_wakes.set(queues);
+    }
+
     /// Acts on the results of a batch. One a turn: then this side's own trustee serves.
     fn harvest_lane(&self, to: u32, lane: &RefCell<Lane>, responses: Responses) {
-        self.harvests_own.set(to == self.index);
+        self.queue_wakes(to == self.index);
         self.complete(to, lane, responses);
         let mut lane = lane.borrow_mut();
         // SAFETY: rows 1 to 3 of the table: `complete` ran every completion of the batch, each

@@ -112,7 +112,8 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
     pub(crate) fn abandon(&mut self, target: &impl Target) {
         if let Progress::Issued { issuer, entry } = self.progress {
             self.progress = Progress::Finished;
-            Self::abandon_issued(target, issuer, entry);
+            let runtime = (target.address().0, || target.shared());
+            abandon_issued::<U>(runtime, (issuer, entry));
         }
     }
 
@@ -226,13 +227,15 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
             replace(&mut self.progress, Progress::Mailed),
         ) {
             (Some(work), _) => post_foreign(target, work, move |outcome| sender.send(outcome)),
-            (None, Progress::Issued { issuer, entry }) => settle(target, issuer, move |worker| {
-                let redirect = move |outcome| sender.send(outcome);
-                worker
-                    .client
-                    .pending()
-                    .redirect::<U>(entry, Box::new(redirect));
-            }),
+            (None, Progress::Issued { issuer, entry }) => {
+                settle(target.shared(), issuer, move |worker| {
+                    let redirect = move |outcome| sender.send(outcome);
+                    worker
+                        .client
+                        .pending()
+                        .redirect::<U>(entry, Box::new(redirect));
+                });
+            }
             (None, _) => {
                 self.progress = Progress::Finished;
                 panic!("a delegation was polled after it had finished");
@@ -240,24 +243,32 @@ impl<U: Send + 'static, W: Work<U>> Request<U, W> {
         }
         mail
     }
+}
 
-    #[cold]
-    fn abandon_issued(target: &impl Target, issuer: u32, entry: u32) {
-        Worker::with_runtime(target.address().0, |worker| match worker {
-            Some(worker) if worker.index() == issuer => {
-                // The result may be there: its drop is foreign code, and not the caller's.
-                let abandon = || worker.client.pending().abandon::<U>(entry);
-                contain(abandon, |panic| worker.report(panic));
-            }
-            _ => settle(target, issuer, move |worker| {
-                worker.client.pending().abandon::<U>(entry);
-            }),
-        });
-    }
+/// Nobody waits any more for what worker `issuer` of the runtime holds at `entry` of its table.
+#[cold]
+pub(crate) fn abandon_issued<U: 'static>(
+    (runtime, shared): (RuntimeId, impl FnOnce() -> Option<Arc<Shared>>),
+    (issuer, entry): (u32, u32),
+) {
+    Worker::with_runtime(runtime, |worker| match worker {
+        Some(worker) if worker.index() == issuer => {
+            // The result may be there: its drop is foreign code, and not the caller's.
+            let abandon = || worker.client.pending().abandon::<U>(entry);
+            contain(abandon, |panic| worker.report(panic));
+        }
+        _ => settle(shared(), issuer, move |worker| {
+            worker.client.pending().abandon::<U>(entry);
+        }),
+    });
 }
 
 /// Runs `f` on a property of this worker, for a client that is none of this runtime. In no other
 /// delegated code: the caller is polled beside the trustee, or is a task.
+///
+/// # Panics
+/// As `f` does.
+#[inline(always)]
 pub(crate) fn run_here<T, U: 'static>(
     worker: &Worker,
     trust: &Trust<T>,
@@ -271,11 +282,9 @@ pub(crate) fn run_here<T, U: 'static>(
         return Err(Fault::Closed);
     }
     let (key, work) = (trust.key(), OnProperty::<T, _>::new(f));
-    worker.home().stats().add_served(1);
     let _delegated = worker.enter_delegated(call_of(&work));
     // SAFETY: row 1 of the table: asserted above, and the caller's trust keeps the property.
-    let caught = catch_unwind(AssertUnwindSafe(|| unsafe { work.run(key) }));
-    caught.map_err(Fault::Panicked)
+    Ok(unsafe { work.run(key) })
 }
 
 fn call_of<U, W: Work<U>>(_: &W) -> &'static gossamer_transport::Call {
@@ -308,8 +317,12 @@ pub(crate) fn post_foreign<U: 'static, W: Work<U>>(
 
 /// Sends word of an issued request to its issuer.
 #[cold]
-fn settle(target: &impl Target, issuer: u32, f: impl FnOnce(&Worker) + Send + 'static) {
-    if let Some(shared) = target.shared() {
+pub(crate) fn settle(
+    shared: Option<Arc<Shared>>,
+    issuer: u32,
+    f: impl FnOnce(&Worker) + Send + 'static,
+) {
+    if let Some(shared) = shared {
         // If the worker has ended, it has dropped the result, or never got one.
         drop(shared.workers()[issuer as usize].send(Message::Settle(Box::new(f))));
     }

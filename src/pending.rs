@@ -182,8 +182,19 @@ impl PendingTable {
         client.wake(waker);
     }
 
+    /// The request has this result, which did not come in a slot.
+    #[inline(always)]
+    pub(crate) fn finish<U: 'static>(&self, client: &Client, index: u32, result: U) {
+        let mut words = [MaybeUninit::uninit(); RESULT_WORDS_MAX];
+        // SAFETY: no result takes more.
+        unsafe { put(words.as_mut_ptr(), result, RESULT_WORDS_MAX) };
+        // SAFETY: it was put there just now, and is taken or copied away.
+        self.complete(client, index, unsafe { ResultWords::<U>::at(&words) });
+    }
+
+    /// The request has no result.
     #[cold]
-    fn fail<U: 'static>(&self, client: &Client, index: u32, fault: Fault) {
+    pub(crate) fn fail<U: 'static>(&self, client: &Client, index: u32, fault: Fault) {
         let mut entries = self.entries.borrow_mut();
         let entry = &mut entries.table[index as usize];
         let State::Waiting(_) = entry.state else {

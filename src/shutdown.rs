@@ -64,8 +64,9 @@ impl Worker {
             }
             Stage::Quiet => {
                 self.trustee.bury_all(self);
-                self.client.pending().sweep(&|panic| self.report(panic));
+                // First, as there are entries for what it tells of.
                 self.sweep_rack();
+                self.client.pending().sweep(&|panic| self.report(panic));
                 shared.shutdown.arrive_buried();
                 shared.notify_all();
                 self.stage.set(Stage::Buried);

@@ -6,10 +6,8 @@
 //! |---|---|---|
 //! | make the closure of a call | its `visit` | that is reached only by a call of this type, which its sender made with such a closure in hand (`Outbound::of`) |
 
-use std::any::Any;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use futures::FutureExt;
 use serde::Serialize;
@@ -19,10 +17,9 @@ use crate::delegation::run_here;
 use crate::error::Fault;
 use crate::latch::{LatchTrust, Latched};
 use crate::rack::entry::{Visits, conjure};
-use crate::rack::error::Refusal;
 use crate::rack::latch_trust;
 use crate::rack::trust::Trust;
-use crate::rack::visit::{Failure, Outcome, Served, Visit, arguments, result};
+use crate::rack::visit::{Failure, Served, Visit, parcel_of};
 use crate::worker::Worker;
 
 /// What travels: it has an encoding, and may cross threads.
@@ -58,17 +55,18 @@ where
     U: Travels,
     F: FnOnce(&mut T, A) -> U + Copy + Send + 'static,
 {
-    fn visit(visit: Visit<'_>) -> Served {
-        let worker = visit.worker;
-        let run = || -> Outcome {
-            let trust = property::<crate::Trust<T>>(&visit.property)?;
-            let args = arguments::<A>(visit.args)?;
+    fn visit(visit: &mut Visit<'_>) -> Served {
+        let run = |visit: &mut Visit<'_>| {
+            let args = visit.arguments::<A>()?;
+            let trust = visit.property::<crate::Trust<T>>()?;
             // SAFETY: the row of the table.
             let f = unsafe { conjure::<F>() };
-            let value = run_here(worker, trust, move |property: &mut T| f(property, args))?;
-            result(value)
+            let value = run_here(visit.worker, trust, move |property: &mut T| {
+                f(property, args)
+            })?;
+            visit.answer(value)
         };
-        Served::Now(run())
+        run(visit).into()
     }
 }
 
@@ -79,10 +77,10 @@ where
     U: Travels,
     F: FnOnce(&mut T, A) -> U + Copy + Send + 'static,
 {
-    fn visit(visit: Visit<'_>) -> Served {
+    fn visit(visit: &mut Visit<'_>) -> Served {
         serve_later(visit, |visit| {
             let latched = latched::<T>(visit)?;
-            let args = arguments::<A>(std::mem::take(&mut visit.args))?;
+            let args = visit.arguments::<A>()?;
             // SAFETY: the row of the table.
             let f = unsafe { conjure::<F>() };
             Ok(latched.begin_apply(move |property: &mut T| f(property, args)))
@@ -97,10 +95,10 @@ where
     U: Travels,
     F: AsyncFnOnce(&mut T, A) -> U + Copy + Send + 'static,
 {
-    fn visit(visit: Visit<'_>) -> Served {
+    fn visit(visit: &mut Visit<'_>) -> Served {
         serve_later(visit, |visit| {
             let latched = latched::<T>(visit)?;
-            let args = arguments::<A>(std::mem::take(&mut visit.args))?;
+            let args = visit.arguments::<A>()?;
             // SAFETY: the row of the table.
             let f = unsafe { conjure::<F>() };
             Ok(latched.begin_launch(async move |property: &mut T| f(property, args).await))
@@ -114,10 +112,10 @@ where
     A: Travels,
     F: FnOnce(A) -> T + Copy + Send + 'static,
 {
-    fn visit(visit: Visit<'_>) -> Served {
-        let worker = visit.worker;
+    fn visit(visit: &mut Visit<'_>) -> Served {
         let built = built::<T, A, F>(visit);
-        Served::Now(built.and_then(|value| result(Trust::from(worker.entrust(value)))))
+        let placed = built.map(|value| Trust::from(visit.worker.entrust(value)));
+        placed.and_then(|trust| visit.answer(trust)).into()
     }
 }
 
@@ -127,13 +125,13 @@ where
     A: Travels,
     F: FnOnce(A) -> T + Copy + Send + 'static,
 {
-    fn visit(visit: Visit<'_>) -> Served {
-        let worker = visit.worker;
+    fn visit(visit: &mut Visit<'_>) -> Served {
         let built = built::<T, A, F>(visit);
-        Served::Now(built.and_then(|value| {
-            let trust = LatchTrust::from_trust(worker.entrust(Latched::new(value)));
-            result(latch_trust::LatchTrust::from(trust))
-        }))
+        let placed = built.map(|value| {
+            let trust = LatchTrust::from_trust(visit.worker.entrust(Latched::new(value)));
+            latch_trust::LatchTrust::from(trust)
+        });
+        placed.and_then(|trust| visit.answer(trust)).into()
     }
 }
 
@@ -143,9 +141,9 @@ where
     Fut: Future<Output: Travels> + 'static,
     F: FnOnce(A) -> Fut + Copy + Send + 'static,
 {
-    fn visit(visit: Visit<'_>) -> Served {
+    fn visit(visit: &mut Visit<'_>) -> Served {
         serve_later(visit, |visit| {
-            let args = arguments::<A>(std::mem::take(&mut visit.args))?;
+            let args = visit.arguments::<A>()?;
             // SAFETY: the row of the table.
             let f = unsafe { conjure::<F>() };
             // As a task, so that its first steps are no part of serving.
@@ -160,36 +158,36 @@ where
 }
 
 /// Runs the closure of an `entrust_on`.
-fn built<T, A, F>(visit: Visit<'_>) -> Result<T, Failure>
+fn built<T, A, F>(visit: &mut Visit<'_>) -> Result<T, Failure>
 where
     A: Travels,
     F: FnOnce(A) -> T + Copy + Send + 'static,
 {
-    let args = arguments::<A>(visit.args)?;
+    let args = visit.arguments::<A>()?;
     // SAFETY: the row of the table.
     let f = unsafe { conjure::<F>() };
     let _delegated = visit.worker.enter_visit();
-    catch_unwind(AssertUnwindSafe(|| f(args))).map_err(|payload| Fault::Panicked(payload).into())
+    Ok(f(args))
 }
 
 /// Begins something in the order of the visits, and sends its outcome when it is there: `None`
 /// if the runtime has dropped it before its end.
 fn serve_later<U, M>(
-    mut visit: Visit<'_>,
+    visit: &mut Visit<'_>,
     begin: impl FnOnce(&mut Visit<'_>) -> Result<M, Failure>,
 ) -> Served
 where
     U: Travels,
     M: Future<Output = Option<crate::error::Outcome<U>>> + 'static,
 {
-    let begun = match begin(&mut visit) {
+    let begun = match begin(visit) {
         Ok(begun) => begun,
-        Err(failure) => return Served::Now(Err(failure)),
+        Err(failure) => return Served::Failed(failure),
     };
     let from = visit.from;
     drop(gossamer_executor::spawn(async move {
         let outcome = match begun.await {
-            Some(Ok(value)) => result(value),
+            Some(Ok(value)) => parcel_of(value),
             Some(Err(fault)) => Err(Failure::from(fault)),
             None => Err(Failure::Cancelled),
         };
@@ -198,19 +196,7 @@ where
     Served::Later
 }
 
-fn property<X: 'static>(
-    property: &Option<std::sync::Arc<dyn crate::rack::handles::Exportable>>,
-) -> Result<&X, Failure> {
-    let property = property
-        .as_deref()
-        .ok_or(Failure::Refused(Refusal::NoProperty))?;
-    let property: &dyn Any = property;
-    property
-        .downcast_ref()
-        .ok_or(Failure::Refused(Refusal::OtherType))
-}
-
 fn latched<T: 'static>(visit: &Visit<'_>) -> Result<LatchTrust<T>, Failure> {
-    let trust = property::<crate::Trust<Latched<T>>>(&visit.property)?;
+    let trust = visit.property::<crate::Trust<Latched<T>>>()?;
     Ok(LatchTrust::from_trust(trust.clone()))
 }

@@ -1,14 +1,15 @@
 //! The encoding of arguments and results: serde by way of bincode, all behind two functions.
 //!
-//! Integers are fixed: what a value takes does not depend on what it holds. Trusts do not travel
+//! A value is encoded into a buffer that is used again, and decoded from where its bytes came to
+//! lie, so that a small one costs no allocation and, of its bytes, two copies of a word. Integers are fixed: what a value takes does not depend on what it holds. Trusts do not travel
 //! in the bytes but in a table beside them, see handles.rs; the bytes hold their places in it.
 //!
 //! **Invariant:** no borrow of this module's state is alive while a value's own `Serialize` or
 //! `Deserialize` runs.
 
-use std::io;
-
 use bincode::config::{Configuration, Fixint, Limit, LittleEndian};
+use bincode::enc::write::Writer;
+use bincode::error::{DecodeError, EncodeError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -62,23 +63,62 @@ pub(crate) struct Parcel {
     pub(crate) handles: Vec<Handle>,
 }
 
-/// Encodes a value. Runs foreign code.
-pub(crate) fn encode<V: Serialize>(value: &V) -> Result<Parcel, CodecError> {
-    let writing = Writing::begin();
-    let mut bytes = Vec::new();
-    let writer = Bounded(&mut bytes);
-    let written = bincode::serde::encode_into_std_write(value, &mut { writer }, CONFIGURATION);
-    let handles = writing.end();
-    written.map_err(|source| CodecError::Encode { source })?;
-    Ok(Parcel { bytes, handles })
+/// A parcel that has come, where its bytes lie.
+#[derive(Debug)]
+pub(crate) struct Opened<'a> {
+    pub(crate) bytes: &'a [u8],
+    pub(crate) handles: Vec<Handle>,
 }
 
-/// Decodes a value, all of the bytes. Runs foreign code.
-pub(crate) fn decode<V: DeserializeOwned>(parcel: Parcel) -> Result<V, CodecError> {
-    let Parcel { bytes, handles } = parcel;
+impl Parcel {
+    pub(crate) fn open(&mut self) -> Opened<'_> {
+        Opened {
+            bytes: &self.bytes,
+            handles: std::mem::take(&mut self.handles),
+        }
+    }
+}
+
+impl Opened<'_> {
+    pub(crate) fn take_parcel(&mut self) -> Parcel {
+        Parcel {
+            bytes: self.bytes.to_vec(),
+            handles: std::mem::take(&mut self.handles),
+        }
+    }
+}
+
+impl CodecError {
+    /// The value's `Deserialize` has panicked, which the panic itself has reported.
+    pub(crate) fn decode_panicked() -> Self {
+        let source = DecodeError::Other("its Deserialize has panicked");
+        Self::Decode { source }
+    }
+}
+
+/// Encodes a value, and appends the trusts in it to `handles`. Runs foreign code.
+#[inline(always)]
+pub(crate) fn encode<V: Serialize>(
+    value: &V,
+    target: &mut impl Target,
+    handles: &mut Vec<Handle>,
+) -> Result<(), CodecError> {
+    let writing = Writing::begin();
+    let written = bincode::serde::encode_into_writer(value, Bounded(target), CONFIGURATION);
+    writing.end(handles);
+    match written {
+        Ok(()) => Ok(()),
+        Err(source) => Err(CodecError::Encode { source }),
+    }
+}
+
+/// Decodes a value, all of the bytes, and takes the trusts. Runs foreign code.
+#[inline(always)]
+pub(crate) fn decode<V: DeserializeOwned>(opened: &mut Opened<'_>) -> Result<V, CodecError> {
+    let Opened { bytes, handles } = opened;
     let _reading = Reading::begin(handles);
     let bounds = Bounds::<V>::of(bytes.len());
-    let (value, read) = bincode::serde::seed_decode_from_slice(bounds, &bytes, CONFIGURATION)
+    let (value, read) = bincode::serde::seed_decode_from_slice(bounds, bytes, CONFIGURATION)
         .map_err(|source| CodecError::Decode { source })?;
     match bytes.len() - read {
         0 => Ok(value),
@@ -86,22 +126,103 @@ pub(crate) fn decode<V: DeserializeOwned>(parcel: Parcel) -> Result<V, CodecErro
     }
 }
 
-/// A writer that refuses what no message may hold.
-struct Bounded<'a>(&'a mut Vec<u8>);
+/// Where the bytes of a value are put together.
+pub(crate) trait Target {
+    fn length(&self) -> usize;
+    fn append(&mut self, bytes: &[u8]);
+}
 
-impl io::Write for Bounded<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if bytes.len() > PARCEL_BYTES_MAX - self.0.len() {
-            return Err(io::Error::new(
-                io::ErrorKind::FileTooLarge,
+impl Target for Vec<u8> {
+    #[inline(always)]
+    fn length(&self) -> usize {
+        self.len()
+    }
+
+    #[inline(always)]
+    fn append(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// The bytes of a value, in place while they are few.
+pub(crate) struct Buffer {
+    small: [u8; SMALL_BYTES],
+    length: usize,
+    /// All of them, when they are more.
+    spilled: Vec<u8>,
+}
+
+impl Default for Buffer {
+    #[inline(always)]
+    fn default() -> Self {
+        Self {
+            small: [0; SMALL_BYTES],
+            length: 0,
+            spilled: Vec::new(),
+        }
+    }
+}
+
+impl Buffer {
+    #[inline(always)]
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        match self.length <= SMALL_BYTES {
+            true => &self.small[..self.length],
+            false => &self.spilled,
+        }
+    }
+
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        let small = self.length <= SMALL_BYTES;
+        let bytes = match small {
+            true => self.as_slice().to_vec(),
+            false => std::mem::take(&mut self.spilled),
+        };
+        self.length = 0;
+        bytes
+    }
+
+    #[cold]
+    fn spill(&mut self, bytes: &[u8]) {
+        if self.length <= SMALL_BYTES {
+            self.spilled.extend_from_slice(&self.small[..self.length]);
+        }
+        self.spilled.extend_from_slice(bytes);
+        self.length += bytes.len();
+    }
+}
+
+impl Target for Buffer {
+    #[inline(always)]
+    fn length(&self) -> usize {
+        self.length
+    }
+
+    #[inline(always)]
+    fn append(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        match self.small.get_mut(self.length..end) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                self.length = end;
+            }
+            None => self.spill(bytes),
+        }
+    }
+}
+
+/// A writer that refuses what no message may hold.
+struct Bounded<'a, W>(&'a mut W);
+
+impl<W: Target> Writer for Bounded<'_, W> {
+    #[inline(always)]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        if bytes.len() > PARCEL_BYTES_MAX - self.0.length() {
+            return Err(EncodeError::Other(
                 "a value takes more bytes than a message may have",
             ));
         }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
+        self.0.append(bytes);
         Ok(())
     }
 }
@@ -110,6 +231,8 @@ const CONFIGURATION: Configuration<LittleEndian, Fixint, Limit<PARCEL_BYTES_MAX>
     bincode::config::standard()
         .with_fixed_int_encoding()
         .with_limit::<PARCEL_BYTES_MAX>();
+
+const SMALL_BYTES: usize = 64;
 
 /// The most bytes of a value: what memory a peer can ask for by one call.
 pub(crate) const PARCEL_BYTES_MAX: usize = 1 << 30;
@@ -139,14 +262,14 @@ mod tests {
     struct Nested(Option<Box<Nested>>);
 
     fn bytes_of<V: Serialize>(value: &V) -> Vec<u8> {
-        encode(value).expect("encoded").bytes
+        let mut parcel = Parcel::default();
+        encode(value, &mut parcel.bytes, &mut parcel.handles).expect("encoded");
+        parcel.bytes
     }
 
     fn back<V: DeserializeOwned>(bytes: Vec<u8>) -> Result<V, CodecError> {
-        decode(Parcel {
-            bytes,
-            handles: Vec::new(),
-        })
+        let handles = Vec::new();
+        decode(&mut Parcel { bytes, handles }.open())
     }
 
     #[test]
@@ -205,6 +328,18 @@ mod tests {
                 .len(),
             3
         );
+    }
+
+    #[test]
+    fn a_buffer_holds_few_bytes_and_many() {
+        for length in [0, 1, 63, 64, 65, 1000] {
+            let mut buffer = Buffer::default();
+            let bytes: Vec<_> = (0..length).map(|byte| byte as u8).collect();
+            bytes.chunks(9).for_each(|part| buffer.append(part));
+            assert_eq!(buffer.as_slice(), bytes);
+            assert_eq!(buffer.take(), bytes);
+            assert!(buffer.as_slice().is_empty());
+        }
     }
 
     /// Bytes that a value asks to own, and what it is given.

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use crate::latch::Latched;
 use crate::rack::barrier::Arrivals;
+use crate::rack::call::ask;
 use crate::rack::calls::{Entrust, EntrustLatched, Travels, With};
 use crate::rack::entry::CapturesNothing;
 use crate::rack::error::CallError;
 use crate::rack::latch_trust::LatchTrust;
 use crate::rack::outbound::{Answers, Outbound};
-use crate::rack::remote::{PropertyId, ask};
+use crate::rack::remote::PropertyId;
 use crate::rack::spawn::spawn_on;
 use crate::rack::trust::Trust;
 use crate::rack::trustee::Trustee;

@@ -2,8 +2,8 @@
 
 use gossamer_transport::rack::Fate;
 
+use crate::erase::Continuation;
 use crate::rack::error::{CallError, NotExecuted};
-use crate::rack::outbound::Completion;
 use crate::rack::refs::Envelope;
 use crate::rack::route::Note;
 use crate::rack::side::{Parked, RackSide, peers};
@@ -13,15 +13,16 @@ use crate::worker::Worker;
 impl RackSide {
     /// Nothing more comes from the node: its connections are read to their ends.
     pub(crate) fn drain(&self, worker: &Worker, node: u32) {
+        worker.client.queue_wakes(true);
         while self.route(node).borrow().has_arrived() {
             self.poll_route(worker, node);
             self.route(node).borrow_mut().publish_to_nobody();
         }
-        for (completion, error) in self.close_route(worker, node) {
-            if let Completion::Posted = completion {
+        for (then, error) in self.close_route(worker, node) {
+            if then.is_none() {
                 worker.home().stats().add_post_lost();
             }
-            self.complete(worker, completion, Err(error));
+            self.complete(worker, then, Err(error));
         }
         let peers = peers(worker);
         peers.step(worker.shared(), node, peers.get(node).drained());
@@ -30,20 +31,25 @@ impl RackSide {
     /// The worker ends: nothing comes for it any more. What is told here is told while there is
     /// somebody to contain it.
     pub(crate) fn sweep(&self, worker: &Worker) {
+        worker.client.queue_wakes(true);
+        self.properties.forget_all();
         for node in 0..self.routes.len() as u32 {
-            for (completion, error) in self.close_route(worker, node) {
+            for (then, error) in self.close_route(worker, node) {
                 let error = match error {
                     CallError::NotExecuted(_) => CallError::NotExecuted(NotExecuted::Closed),
                     error => error,
                 };
-                self.complete(worker, completion, Err(error));
+                self.complete(worker, then, Err(error));
             }
         }
         let parked = std::mem::take(&mut *self.parked.borrow_mut());
         for (envelope, parked) in parked {
-            if let Parked::Reply { completion, .. } = parked {
+            if let Parked::Reply {
+                then: Some(then), ..
+            } = parked
+            {
                 let error = error(envelope.from.number, Fate::Unknown);
-                self.complete(worker, completion, Err(error));
+                self.complete(worker, Some(then), Err(error));
             }
         }
         self.tell_unsent(worker);
@@ -51,63 +57,68 @@ impl RackSide {
 
     /// Tells of the calls that have ended before they were sent; whether there were any.
     pub(super) fn tell_unsent(&self, worker: &Worker) -> bool {
-        let unsent = std::mem::take(&mut *self.unsent.borrow_mut());
-        let were_there = !unsent.is_empty();
-        for (completion, error) in unsent {
-            self.complete(worker, completion, Err(error));
+        if self.unsent.borrow().is_empty() {
+            return false;
         }
-        were_there
+        let unsent = self.unsent.take();
+        for (then, error) in unsent {
+            self.complete(worker, Some(then), Err(error));
+        }
+        true
     }
 
-    /// Takes all calls that the node owes an outcome, and what comes of them.
-    fn close_route(&self, worker: &Worker, node: u32) -> Vec<(Completion, CallError)> {
+    /// Takes all calls that the node owes an outcome, and what comes of them; of posts, whom
+    /// nothing is done about, too.
+    fn close_route(&self, worker: &Worker, node: u32) -> Vec<(Option<Continuation>, CallError)> {
         let mut route = self.route(node).borrow_mut();
         route.kill();
         let writer = route.writer.take();
-        let pairs = std::mem::take(&mut route.pairs);
+        let pairs = route.take_pairs();
         drop(route);
         if let Some(writer) = writer {
             writer.wake(); // to its end
         }
-        let mut ended: Vec<(Completion, CallError)> = Vec::new();
+        let mut ended = Vec::new();
         for pair in pairs {
             if let Some(arrival) = pair.blocked {
                 self.orphan(node, pair.remote, arrival);
             }
             for (note, fate) in pair.client.into_unanswered() {
-                let completion = match note {
-                    Note::Now(completion, _target) => completion,
+                let then = match note {
+                    Note::Now(then) => Some(then),
+                    Note::Posted => None,
                     Note::Later(token) => {
                         let late = self.late.borrow_mut().take(token, node);
                         match late {
-                            Some(late) => late.completion,
+                            Some(late) => late.then,
                             None => continue,
                         }
                     }
                     Note::Unread => continue,
                 };
-                ended.push((completion, error(node, fate)));
+                ended.push((then, error(node, fate)));
             }
         }
         // Those that were answered with word that their outcome would come.
         let late = self.late.borrow_mut().take_all(node);
         for late in late {
-            ended.push((late.completion, error(node, Fate::Unknown)));
+            ended.push((late.then, error(node, Fate::Unknown)));
         }
-        ended.extend(self.undelivered(worker));
+        let undelivered = self.undelivered(worker).into_iter();
+        ended.extend(undelivered.map(|(then, error)| (Some(then), error)));
         ended
     }
 
     /// The calls whose results are here, with trusts that will not be registered any more.
-    fn undelivered(&self, worker: &Worker) -> Vec<(Completion, CallError)> {
+    fn undelivered(&self, worker: &Worker) -> Vec<(Continuation, CallError)> {
         if !peers(worker).references().has_ended() {
             return Vec::new(); // the owner's word comes, or the word of its death
         }
         let mut parked = self.parked.borrow_mut();
         let replies = parked.extract_if(|_, parked| matches!(parked, Parked::Reply { .. }));
         let end = |(envelope, parked): (Envelope, Parked)| match parked {
-            Parked::Reply { completion, .. } => {
-                Some((completion, error(envelope.from.number, Fate::Unknown)))
+            Parked::Reply { then, .. } => {
+                then.map(|then| (then, error(envelope.from.number, Fate::Unknown)))
             }
             Parked::Call { .. } | Parked::Orphan(..) => None,
         };

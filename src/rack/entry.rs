@@ -31,7 +31,7 @@ use crate::rack::visit::{Served, Visit};
 pub(crate) struct Entry {
     mark: [u64; 2],
     types: TypeId,
-    run: fn(Visit<'_>) -> Served,
+    run: fn(&mut Visit<'_>) -> Served,
     name: fn() -> &'static str,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct CallWord(pub(crate) u64);
 /// A kind of call: all that tells it apart is its type.
 pub(crate) trait Visits: 'static {
     /// Runs a call that has come.
-    fn visit(visit: Visit<'_>) -> Served;
+    fn visit(visit: &mut Visit<'_>) -> Served;
 }
 
 /// The entry of `V`. Its name is that of `F`, the user's closure.
@@ -105,7 +105,7 @@ impl Entry {
     }
 
     /// Runs a call that has come.
-    pub(crate) fn run(&self, visit: Visit<'_>) -> Served {
+    pub(crate) fn run(&self, visit: &mut Visit<'_>) -> Served {
         (self.run)(visit)
     }
 
@@ -193,7 +193,7 @@ mod tests {
     struct Nothing;
 
     impl Visits for Nothing {
-        fn visit(_: Visit<'_>) -> Served {
+        fn visit(_: &mut Visit<'_>) -> Served {
             unreachable!("never run")
         }
     }

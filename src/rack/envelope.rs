@@ -91,6 +91,20 @@ impl Relative {
 }
 
 impl Kind {
+    /// A call with nothing but its arguments.
+    pub(crate) const CALL: Self = Self {
+        class: Class::Call,
+        has_table: false,
+        has_token: false,
+        is_post: false,
+    };
+
+    /// The same, whose result nobody looks at.
+    pub(crate) const POST: Self = Self {
+        is_post: true,
+        ..Self::CALL
+    };
+
     pub(crate) const CONTROL: Self = Self {
         class: Class::Control,
         has_table: false,
@@ -98,16 +112,17 @@ impl Kind {
         is_post: false,
     };
 
-    pub(crate) fn to_bits(self) -> u8 {
+    #[inline(always)]
+    pub(crate) const fn to_bits(self) -> u8 {
         let class = match self.class {
             Class::Call => 0,
             Class::Control => 1,
             Class::Outcome => 2,
         };
         class
-            | u8::from(self.has_table) << 2
-            | u8::from(self.has_token) << 3
-            | u8::from(self.is_post) << 4
+            | (self.has_table as u8) << 2
+            | (self.has_token as u8) << 3
+            | (self.is_post as u8) << 4
     }
 
     pub(crate) fn of_bits(bits: u8) -> Result<Self, Nonsense> {
@@ -131,7 +146,8 @@ impl Kind {
 }
 
 impl Status {
-    pub(crate) fn to_byte(self) -> u8 {
+    #[inline(always)]
+    pub(crate) const fn to_byte(self) -> u8 {
         match self {
             Self::Value { has_table: false } => 0,
             Self::Value { has_table: true } => 1,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use slab::Slab;
 
-use crate::rack::outbound::Completion;
+use crate::erase::Continuation;
 use crate::rack::remote::Remote;
 
 /// Calls that await their outcomes.
@@ -21,7 +21,8 @@ pub(crate) struct LateCalls {
 pub(crate) struct Late {
     token: u64,
     node: u32,
-    pub(crate) completion: Completion,
+    /// What is to be done with the outcome, if anything.
+    pub(crate) then: Option<Continuation>,
     /// Held until then; its drop is the caller's, when nothing is borrowed.
     _target: Option<Arc<Remote>>,
 }
@@ -31,7 +32,7 @@ impl LateCalls {
     pub(crate) fn insert(
         &mut self,
         node: u32,
-        completion: Completion,
+        then: Option<Continuation>,
         target: Option<Arc<Remote>>,
     ) -> u64 {
         let place = self.calls.vacant_entry();
@@ -41,7 +42,7 @@ impl LateCalls {
         place.insert(Late {
             token,
             node,
-            completion,
+            then,
             _target: target,
         });
         token
@@ -71,7 +72,7 @@ mod tests {
     #[test]
     fn another_node_ends_no_call() {
         let mut late = LateCalls::default();
-        let token = late.insert(1, Completion::Posted, None);
+        let token = late.insert(1, None, None);
         assert!(late.take(token, 2).is_none());
         assert!(late.take_all(2).is_empty());
         assert!(late.take(token, 1).is_some());
@@ -83,9 +84,9 @@ mod tests {
     #[test]
     fn a_token_of_before_ends_no_call() {
         let mut late = LateCalls::default();
-        let before = late.insert(1, Completion::Posted, None);
+        let before = late.insert(1, None, None);
         assert!(late.take(before, 1).is_some());
-        let after = late.insert(1, Completion::Posted, None);
+        let after = late.insert(1, None, None);
         assert!(late.take(before, 1).is_none());
         assert!(late.take(after, 1).is_some());
         for nothing in [u64::MAX, after + 1, after ^ 1 << 63] {
@@ -97,7 +98,7 @@ mod tests {
     fn a_lost_node_ends_its_own() {
         let mut late = LateCalls::default();
         let tokens: Vec<_> = (0..6)
-            .map(|call| late.insert(call % 2, Completion::Posted, None))
+            .map(|call| late.insert(call % 2, None, None))
             .collect();
         assert_eq!(late.take_all(0).len(), 3);
         assert!(late.take(tokens[0], 0).is_none());

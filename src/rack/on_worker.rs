@@ -1,18 +1,45 @@
 //! What a worker is asked to do for the rack, if it is part of one of several nodes.
 
+use std::sync::Arc;
+
+use crate::erase::Continuation;
 use crate::rack::error::{CallError, NotExecuted};
-use crate::rack::outbound::{Completion, Outbound};
+use crate::rack::outbound::Outbound;
 use crate::rack::refs::{self, Control, Envelope};
+use crate::rack::remote::{Home, PropertyId, Share};
 use crate::rack::visit::{Outcome, ReplyTo};
 use crate::worker::Worker;
 
 impl Worker {
     /// Issues a call to another node.
-    pub(crate) fn rack_issue(&self, outbound: Outbound, completion: Completion) {
-        match self.rack() {
-            Some(side) => side.issue(self, outbound, completion),
+    pub(crate) fn rack_issue(&self, outbound: Outbound, then: Option<Continuation>) {
+        let Outbound {
+            question,
+            parcel,
+            target,
+        } = outbound;
+        if let Some(target) = &target {
+            target.set_used_by(self);
+        }
+        if let Some(side) = self.rack() {
+            side.issue_otherwise(self, &question, parcel, then, target);
+        } else if let Some(then) = then {
             // A trust of another node is none of a rack of one.
-            None => completion.complete(Err(CallError::NotExecuted(NotExecuted::Closed))),
+            then.call(self, &mut Err(CallError::NotExecuted(NotExecuted::Closed)));
+        }
+    }
+
+    /// The last trust of a property elsewhere has gone, on which this worker has issued calls.
+    pub(crate) fn rack_leave(&self, home: Home, share: Arc<Share>) {
+        if let Some(side) = self.rack() {
+            side.leave(home, share);
+        }
+    }
+
+    /// A property of this worker is let go: no node has a trust of it.
+    pub(crate) fn rack_forget(&self, id: PropertyId) {
+        if let Some(side) = self.rack() {
+            side.properties.forget(id);
         }
     }
 

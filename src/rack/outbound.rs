@@ -2,25 +2,40 @@
 
 use std::sync::Arc;
 
-use futures::channel::oneshot;
+use serde::Serialize;
 
-use crate::rack::codec::Parcel;
-use crate::rack::entry::CallWord;
+use crate::rack::codec::{self, Buffer, Parcel, Target};
+use crate::rack::entry::{CallWord, Entry, Visits, entry};
+use crate::rack::error::{CallError, NotExecuted};
+use crate::rack::handles::Handle;
 use crate::rack::remote::{Home, PropertyId, Remote};
-use crate::rack::visit::Reply;
 
-/// A call that is to be issued.
-#[derive(Debug)]
-pub(crate) struct Outbound {
+/// What is asked, and of whom; without the arguments.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question {
     pub(crate) to: Home,
     pub(crate) word: CallWord,
     pub(crate) property: PropertyId,
     pub(crate) answers: Answers,
-    pub(crate) parcel: Parcel,
     /// How long its result will probably be.
     pub(crate) result_bytes: u16,
-    /// The property that it is on, if it is on one: held until the answer has come.
+}
+
+/// A call that is to be issued by whichever worker comes to it.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    pub(crate) question: Question,
+    pub(crate) parcel: Parcel,
+    /// The property that it is on, if it is on one: held until the call is issued, and if its
+    /// outcome comes later until then.
     pub(crate) target: Option<Arc<Remote>>,
+}
+
+/// The arguments of a call that is issued at once.
+#[derive(Default)]
+pub(crate) struct Arguments {
+    pub(crate) bytes: Buffer,
+    pub(crate) handles: Vec<Handle>,
 }
 
 /// How a call is answered.
@@ -34,22 +49,54 @@ pub(crate) enum Answers {
     Never,
 }
 
-/// Who is told of the outcome.
-pub(crate) enum Completion {
-    Awaited(oneshot::Sender<Reply>),
-    /// Foreign code, to be run on the worker that has issued the call, and contained.
-    Then(Box<dyn FnOnce(Reply)>),
-    Posted,
-}
-
-impl Completion {
-    /// Tells of the outcome; foreign code.
-    pub(crate) fn complete(self, reply: Reply) {
-        match self {
-            // Who is gone needs no answer: the result is dropped here.
-            Self::Awaited(sender) => drop(sender.send(reply)),
-            Self::Then(then) => then(reply),
-            Self::Posted => {}
-        }
+impl Outbound {
+    /// A call of kind `V` with the closure `F`, which the caller has in hand.
+    pub(crate) fn of<V: Visits, F: 'static, A: Serialize>(
+        to: Home,
+        property: PropertyId,
+        answers: Answers,
+        args: A,
+    ) -> Result<Self, CallError> {
+        let entry = entry::<V, F>();
+        let word = entry.to_word().ok_or_else(|| shared_object(entry))?;
+        let mut parcel = Parcel::default();
+        encode(args, &mut parcel.bytes, &mut parcel.handles)?;
+        let question = Question {
+            to,
+            word,
+            property,
+            answers,
+            result_bytes: RESULT_BYTES_EXPECTED,
+        };
+        Ok(Self {
+            question,
+            parcel,
+            target: None,
+        })
     }
 }
+
+/// Encodes the arguments of a call, drops them, and appends the trusts in them to `handles`.
+#[inline(always)]
+pub(crate) fn encode<A: Serialize>(
+    args: A,
+    target: &mut impl Target,
+    handles: &mut Vec<Handle>,
+) -> Result<(), CallError> {
+    let encoded = codec::encode(&args, target, handles);
+    drop(args);
+    match encoded {
+        Ok(()) => Ok(()),
+        Err(source) => Err(CallError::NotExecuted(NotExecuted::Arguments { source })),
+    }
+}
+
+/// The entry is none of the executable.
+#[cold]
+pub(crate) fn shared_object(entry: &Entry) -> CallError {
+    let closure = entry.name();
+    CallError::NotExecuted(NotExecuted::SharedObject { closure })
+}
+
+/// Room that is kept for a result whose size says nothing.
+const RESULT_BYTES_EXPECTED: u16 = 64;

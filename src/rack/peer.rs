@@ -8,12 +8,13 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use futures::channel::oneshot;
 use gossamer_transport::rack::{Layout, Port, Ports, tcp};
 
 use crate::rack::refs::Node;
+use crate::sync::{AtomicBool, Ordering};
 
 /// Another node.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Peer {
     /// How many workers we have.
     local_workers: u32,
     standing: Mutex<Standing>,
+    /// Whether the stage is `Live`, for whoever asks at each call.
+    liveness: Arc<AtomicBool>,
 }
 
 /// Where what it writes for our workers lies.
@@ -97,6 +100,7 @@ impl Peer {
                 readers: 0,
                 cuts: Vec::new(),
             }),
+            liveness: Arc::new(AtomicBool::new(true)),
         }
     }
 
@@ -141,6 +145,11 @@ impl Peer {
         self.lock().stage == Stage::Live
     }
 
+    /// Set as long as it lives.
+    pub(crate) fn liveness(&self) -> &Arc<AtomicBool> {
+        &self.liveness
+    }
+
     /// A connection from it is to be read, until the receiver resolves; `None` if it is lost.
     pub(crate) fn begin_reader(&self) -> Option<oneshot::Receiver<()>> {
         let mut standing = self.lock();
@@ -169,6 +178,8 @@ impl Peer {
             return Next::Nothing;
         }
         standing.stage = Stage::Cut;
+        // Relaxed: nothing is read because of it.
+        self.liveness.store(false, Ordering::Relaxed);
         let cuts = std::mem::take(&mut standing.cuts);
         let next = self.drain_if_cut(&mut standing);
         drop(standing);

@@ -26,6 +26,8 @@ pub(crate) struct Peers {
     door: Door,
     hook: LossHook,
     memory: Option<Memory>,
+    /// How many cores the node may use. A worker may be pinned to one.
+    cores: usize,
     /// For how long nothing may be heard of a node.
     silence_max: Duration,
     /// Who watches for deaths, while the workers run.
@@ -69,6 +71,7 @@ impl Peers {
             door: connections.door.clone(),
             hook,
             memory,
+            cores: gossamer_executor::allowed_cores().map_or(1, |cores| cores.len()),
             silence_max,
             watch: Mutex::new(None),
             is_ending: AtomicBool::new(false),
@@ -98,8 +101,7 @@ impl Peers {
         let sharing = self.peers.iter().filter(|peer| peer.shm().is_some());
         let workers: u32 = sharing.map(|peer| peer.workers).sum();
         let own = self.get(self.me.number).workers;
-        let cores = gossamer_executor::allowed_cores().map_or(1, |cores| cores.len());
-        Some(workers.max(own) as usize > cores)
+        Some(workers.max(own) as usize > self.cores)
     }
 
     /// What others of this host write for this node.
@@ -269,7 +271,15 @@ impl Peers {
                     on_worker(shared, worker, deliver);
                     continue; // it is carried out there
                 }
-                Action::Free { property, .. } => drop(property),
+                Action::Free { key, property } => {
+                    // Its worker remembers it, and is the last to have it.
+                    let worker = property.worker();
+                    let forget = move |worker: &Worker| {
+                        worker.rack_forget(key.place);
+                        drop(property);
+                    };
+                    on_worker(shared, worker, forget);
+                }
                 // The links to its node are dead, or will be: calls end there.
                 Action::Lost(_) => {}
                 Action::Drain(node) => {

@@ -1,20 +1,22 @@
 //! A property on another node, as this node knows it, and the calls on it.
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 
-use futures::channel::oneshot;
 use gossamer_executor::charge;
 
+use crate::erase::Continuation;
+use crate::rack::call::{Call, ask, decoded, issue};
 use crate::rack::calls::Travels;
-use crate::rack::codec::{self, Parcel};
 use crate::rack::entry::{Visits, entry};
-use crate::rack::error::{CallError, NotExecuted};
-use crate::rack::outbound::{Answers, Completion, Outbound};
+use crate::rack::error::CallError;
+use crate::rack::outbound::{Answers, Arguments, Outbound, Question, encode, shared_object};
 use crate::rack::refs::{Event, Key};
+use crate::rack::route::Note;
+use crate::rack::side::RackSide;
 use crate::rack::visit::Reply;
 use crate::shared::{Message, RuntimeId, Shared};
+use crate::sync::{AtomicU64, Ordering};
 use crate::worker::Worker;
 
 pub(crate) use crate::rack::refs::Place as PropertyId;
@@ -27,12 +29,25 @@ pub(crate) struct Home {
 }
 
 /// This node's share of a property elsewhere, which its trusts hold together.
+///
+/// Calls under way do not hold it: that would be a count that all workers write for each call.
+/// Instead, when the last trust goes, each worker that has issued calls on it lets its part of the
+/// share go when all that it has issued to that trustee until then has been answered.
 pub(crate) struct Remote {
-    shared: Arc<Shared>,
+    runtime: RuntimeId,
     home: Home,
     key: Key,
     /// What tells its type apart.
     type_word: u32,
+    /// Which workers have issued calls on it: the bit of their number modulo 64.
+    users: AtomicU64,
+    share: Option<Share>,
+}
+
+/// A share of a property elsewhere; its owner is told when it goes.
+pub(crate) struct Share {
+    shared: Arc<Shared>,
+    key: Key,
     /// Whether the references count it: it leads somewhere, or did when it came.
     is_counted: bool,
 }
@@ -55,11 +70,16 @@ impl Remote {
         is_counted: bool,
     ) -> Self {
         Self {
-            shared,
+            runtime: shared.id(),
             home,
             key,
             type_word,
-            is_counted,
+            users: AtomicU64::new(0),
+            share: Some(Share {
+                shared,
+                key,
+                is_counted,
+            }),
         }
     }
 
@@ -79,20 +99,26 @@ impl Remote {
         self.key
     }
 
+    #[inline(always)]
     pub(crate) fn runtime(&self) -> RuntimeId {
-        self.shared.id()
+        self.runtime
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        let share = self.share.as_ref();
+        &share.expect("it goes when this is dropped").shared
     }
 
     /// A call whose answer comes in the order of the calls.
-    pub(crate) async fn call<V, F, A, U>(self: &Arc<Self>, args: A) -> Result<U, CallError>
+    #[inline(always)]
+    pub(crate) fn call<V, F, A, U>(self: &Arc<Self>, args: A) -> Call<'_, V, F, A, U>
     where
         V: Visits,
         F: 'static,
         A: Travels,
         U: Travels,
     {
-        let outbound = self.outbound::<V, F, A, U>(Answers::Now, args)?;
-        ask(&self.shared, outbound).await
+        Call::new(self, args)
     }
 
     /// A call whose outcome may come later than those of calls after it.
@@ -104,10 +130,11 @@ impl Remote {
         U: Travels,
     {
         let outbound = self.outbound::<V, F, A, U>(Answers::Later, args)?;
-        ask(&self.shared, outbound).await
+        ask(self.shared(), outbound).await
     }
 
     /// A call whose result goes to `then`, on this worker.
+    #[inline(always)]
     pub(crate) fn call_then<V, F, A, U, G>(self: &Arc<Self>, args: A, then: G)
     where
         V: Visits,
@@ -116,23 +143,29 @@ impl Remote {
         U: Travels,
         G: FnOnce(U) + 'static,
     {
-        let outbound = self
-            .outbound::<V, F, A, U>(Answers::Now, args)
-            .unwrap_or_else(|error| error.raise());
         Worker::with_runtime(self.runtime(), |worker| {
             let worker = worker.expect(
                 "apply_then_with: not on a worker of the trust's runtime; await `apply_with`, or \
                  `post_with`",
             );
+            let side = worker.rack().expect("a trust of another node is of a rack");
+            let question = self.question::<V, F, U>(side, Answers::Now);
+            let question = question.unwrap_or_else(|error| error.raise());
+            let mut arguments = Arguments::default();
+            let encoded = encode(args, &mut arguments.bytes, &mut arguments.handles);
+            encoded.unwrap_or_else(|error| error.raise());
             charge();
-            let then = move |reply: Reply| match reply.and_then(decoded::<U>) {
-                Ok(result) => then(result),
-                Err(error) => {
-                    drop(then); // foreign code, which must not run in an unwind
-                    error.raise() // whoever runs it tells the panic hook
-                }
-            };
-            worker.rack_issue(outbound, Completion::Then(Box::new(then)));
+            self.set_used_by(worker);
+            side.issue(worker, &question, &mut arguments, || {
+                let then = move |_: &Worker, reply: &mut Reply<'_>| match decoded::<U>(reply) {
+                    Ok(result) => then(result),
+                    Err(error) => {
+                        drop(then); // foreign code, which must not run in an unwind
+                        error.raise() // whoever runs it tells the panic hook
+                    }
+                };
+                Note::Now(Continuation::new(then))
+            });
         });
     }
 
@@ -143,14 +176,46 @@ impl Remote {
         F: 'static,
         A: Travels,
     {
-        let outbound = self
-            .outbound::<V, F, A, ()>(Answers::Never, args)
-            .unwrap_or_else(|error| error.raise());
         charge();
-        issue(&self.shared, outbound, None);
+        Worker::with_runtime(self.runtime(), |worker| {
+            let side = worker.and_then(|worker| Some((worker, worker.rack()?)));
+            let Some((worker, side)) = side else {
+                let outbound = self.outbound::<V, F, A, ()>(Answers::Never, args);
+                let outbound = outbound.unwrap_or_else(|error| error.raise());
+                return issue(self.shared(), outbound, || None);
+            };
+            let question = self.question::<V, F, ()>(side, Answers::Never);
+            let question = question.unwrap_or_else(|error| error.raise());
+            let mut arguments = Arguments::default();
+            let encoded = encode(args, &mut arguments.bytes, &mut arguments.handles);
+            encoded.unwrap_or_else(|error| error.raise());
+            self.set_used_by(worker);
+            side.issue(worker, &question, &mut arguments, || Note::Posted);
+        });
     }
 
-    fn outbound<V, F, A, U>(
+    /// What a worker asks that is to issue it at once.
+    #[inline(always)]
+    pub(crate) fn question<V: Visits, F: 'static, U>(
+        &self,
+        side: &RackSide,
+        answers: Answers,
+    ) -> Result<Question, CallError> {
+        let entry = const { entry::<V, F>() };
+        let Some(word) = side.words.word(entry) else {
+            return Err(shared_object(entry));
+        };
+        Ok(Question {
+            to: self.home,
+            word,
+            property: self.key.place,
+            answers,
+            result_bytes: result_bytes::<U>(),
+        })
+    }
+
+    /// Encodes a call for whichever worker comes to it.
+    pub(crate) fn outbound<V, F, A, U>(
         self: &Arc<Self>,
         answers: Answers,
         args: A,
@@ -161,82 +226,57 @@ impl Remote {
         A: Travels,
     {
         let mut outbound = Outbound::of::<V, F, A>(self.home, self.key.place, answers, args)?;
-        outbound.result_bytes = size_of::<U>().min(RESULT_BYTES_EXPECTED_MAX) as u16;
-        // What is asked for stays held until it has been answered, whoever awaits it.
+        outbound.question.result_bytes = result_bytes::<U>();
         outbound.target = Some(Arc::clone(self));
         Ok(outbound)
     }
-}
 
-/// Issues a call, and awaits its outcome.
-pub(crate) fn ask<U: Travels>(
-    shared: &Arc<Shared>,
-    outbound: Outbound,
-) -> impl Future<Output = Result<U, CallError>> + Send + use<U> {
-    let node = outbound.to.node as usize;
-    let (sender, receiver) = oneshot::channel();
-    issue(shared, outbound, Some(sender));
-    async move {
-        let reply = receiver.await;
-        // Nobody sends if the runtime has gone.
-        reply
-            .unwrap_or(Err(CallError::Unknown { node }))
-            .and_then(decoded)
+    /// The worker is about to issue a call on it.
+    #[inline(always)]
+    pub(crate) fn set_used_by(&self, worker: &Worker) {
+        let user = 1 << (worker.index() % u64::BITS);
+        // Relaxed: read by the drop, which comes after whoever has the trust.
+        if self.users.load(Ordering::Relaxed) & user == 0 {
+            // Relaxed: as above.
+            self.users.fetch_or(user, Ordering::Relaxed);
+        }
     }
 }
 
-fn decoded<U: Travels>(parcel: Parcel) -> Result<U, CallError> {
-    codec::decode(parcel).map_err(|source| CallError::Result { source })
-}
-
-/// Issues a call from wherever this thread is.
-fn issue(shared: &Arc<Shared>, outbound: Outbound, answer: Option<oneshot::Sender<Reply>>) {
-    let completion = |answer: Option<_>| answer.map_or(Completion::Posted, Completion::Awaited);
-    Worker::with_runtime(shared.id(), |worker| {
-        if let Some(worker) = worker {
-            return worker.rack_issue(outbound, completion(answer));
-        }
-        // All of one thread's for one trustee by one worker: that keeps their order.
-        let workers = shared.workers();
-        let by = &workers[outbound.to.worker as usize % workers.len()];
-        let issue = move |worker: &Worker| worker.rack_issue(outbound, completion(answer));
-        // If the worker has ended, the message and with it the sender is dropped.
-        drop(by.send(Message::Settle(Box::new(issue))));
-    });
-}
-
-impl Outbound {
-    /// A call of kind `V` with the closure `F`, which the caller has in hand.
-    pub(crate) fn of<V: Visits, F: 'static, A: Travels>(
-        to: Home,
-        property: PropertyId,
-        answers: Answers,
-        args: A,
-    ) -> Result<Self, CallError> {
-        let entry = entry::<V, F>();
-        let closure = entry.name();
-        let word = entry
-            .to_word()
-            .ok_or(CallError::NotExecuted(NotExecuted::SharedObject {
-                closure,
-            }))?;
-        let encoded = codec::encode(&args);
-        drop(args);
-        let parcel =
-            encoded.map_err(|source| CallError::NotExecuted(NotExecuted::Arguments { source }))?;
-        Ok(Self {
-            to,
-            word,
-            property,
-            answers,
-            parcel,
-            result_bytes: RESULT_BYTES_EXPECTED,
-            target: None,
-        })
+const fn result_bytes<U>() -> u16 {
+    let bytes = size_of::<U>();
+    if bytes < RESULT_BYTES_EXPECTED_MAX {
+        bytes as u16
+    } else {
+        RESULT_BYTES_EXPECTED_MAX as u16
     }
 }
 
 impl Drop for Remote {
+    fn drop(&mut self) {
+        let Some(share) = self.share.take() else {
+            return;
+        };
+        // Relaxed: whoever has set a bit had the trust, and this comes after them all.
+        let users = self.users.load(Ordering::Relaxed);
+        if users == 0 {
+            return;
+        }
+        let home = self.home;
+        let share = Arc::new(share);
+        for (worker, number) in share.shared.workers().iter().zip(0_u32..) {
+            if users & 1 << (number % u64::BITS) == 0 {
+                continue;
+            }
+            let part = Arc::clone(&share);
+            let leave = move |worker: &Worker| worker.rack_leave(home, part);
+            // A worker that has ended has nothing under way.
+            drop(worker.send(Message::Settle(Box::new(leave))));
+        }
+    }
+}
+
+impl Drop for Share {
     fn drop(&mut self) {
         if self.is_counted
             && let Some(peers) = self.shared.rack().peers()
@@ -256,8 +296,7 @@ impl fmt::Debug for Remote {
     }
 }
 
-/// Room that is kept for a result whose size says nothing, and for any at the most.
-const RESULT_BYTES_EXPECTED: u16 = 64;
+/// Room that is kept for a result at the most.
 const RESULT_BYTES_EXPECTED_MAX: usize = 512;
 
 #[cfg(test)]
@@ -268,7 +307,7 @@ mod tests {
     use super::*;
     use crate::rack::refs::Node;
     use crate::rack::trust::{Place, Trust};
-    use crate::rack::{Identity, Refusal};
+    use crate::rack::{Identity, NotExecuted, Refusal};
     use crate::{Builder, Runtime};
 
     /// A peer has sent a handle of what this node does not have any more.

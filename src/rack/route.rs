@@ -1,25 +1,29 @@
 //! A route: all that one worker has with one other node. Its links, and the channel through which
 //! they write.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::task::Waker;
 
 use gossamer_transport::rack::{
-    Arrived, Channel, ClientLink, LinkError, Place, Refusal, TrusteeLink, shm, tcp,
+    Arrived, Channel, ClientLink, LinkError, Place, Refusal, Request, TrusteeLink, shm, tcp,
 };
 
+use crate::erase::Continuation;
 use crate::rack::bells::Bells;
 use crate::rack::entry::CallWord;
 use crate::rack::envelope::{Kind, Nonsense, Relative};
-use crate::rack::outbound::Completion;
 use crate::rack::peer::Peer;
-use crate::rack::remote::{PropertyId, Remote};
+use crate::rack::remote::{PropertyId, Share};
+use crate::sync::{AtomicBool, Ordering};
 
 /// All that a worker has with one other node.
 pub(crate) struct Route {
     pub(crate) fabric: Fabric,
     pub(crate) pairs: Vec<Pair>,
+    /// By worker of the node, and one past the last, which of the pairs is with it.
+    places: Box<[Option<u16>]>,
     /// Whether something may be there to be published.
     pub(crate) is_dirty: bool,
     /// Whether a connection is made, or there.
@@ -27,6 +31,8 @@ pub(crate) struct Route {
     /// The task that writes what is in the channel, when it waits for something.
     pub(crate) writer: Option<Waker>,
     pub(crate) is_dead: bool,
+    /// Whether the node is not being lost, as all workers see it.
+    liveness: Arc<AtomicBool>,
 }
 
 /// What the links of a route write through.
@@ -43,7 +49,10 @@ pub(crate) struct Pair {
     /// The worker of that node, or one past the last for control.
     pub(crate) remote: u16,
     pub(crate) client: ClientLink<Note>,
-    pub(crate) trustee: TrusteeLink,
+    /// Away while the requests of a batch run, as they may come back to the route.
+    pub(crate) trustee: Option<Box<TrusteeLink>>,
+    /// Shares that go when so many requests have been answered.
+    leaving: VecDeque<(u64, Arc<Share>)>,
     /// A request whose trusts are not registered yet; what comes after it waits.
     pub(crate) blocked: Option<Arrival>,
 }
@@ -51,9 +60,11 @@ pub(crate) struct Pair {
 /// What is to become of a result.
 pub(crate) enum Note {
     /// It is the outcome.
-    Now(Completion, Option<Arc<Remote>>),
+    Now(Continuation),
     /// It says at most that there will be no outcome; it is known here by this number.
     Later(u64),
+    /// Nobody looks at it, but that it was lost is counted.
+    Posted,
     /// Nobody looks at it.
     Unread,
 }
@@ -70,14 +81,16 @@ pub(crate) struct Arrival {
 }
 
 impl Route {
-    pub(crate) fn new(is_shm: bool) -> Self {
-        let fabric = match is_shm {
-            false => Fabric::Tcp(tcp::Channel::new()),
-            true => Fabric::Opening,
+    pub(crate) fn new(peer: &Peer) -> Self {
+        let fabric = match peer.shm() {
+            None => Fabric::Tcp(tcp::Channel::new()),
+            Some(_) => Fabric::Opening,
         };
         Self {
             fabric,
             pairs: Vec::new(),
+            places: vec![None; peer.workers as usize + 1].into(),
+            liveness: Arc::clone(peer.liveness()),
             is_dirty: false,
             has_connection: false,
             writer: None,
@@ -87,8 +100,8 @@ impl Route {
 
     /// Where the pair with worker `remote` of the node is, made if need be: `local` is who we are.
     pub(crate) fn pair(&mut self, peer: &Peer, local: u16, remote: u16) -> io::Result<usize> {
-        if let Some(at) = self.pairs.iter().position(|pair| pair.remote == remote) {
-            return Ok(at);
+        if let Some(at) = self.places[usize::from(remote)] {
+            return Ok(usize::from(at));
         }
         // What is for control is written by the node's worker 0.
         let writer = match u32::from(remote) < peer.workers {
@@ -99,10 +112,95 @@ impl Route {
         self.pairs.push(Pair {
             remote,
             client: ClientLink::new(remote, port()?),
-            trustee: TrusteeLink::new(remote, port()?),
+            trustee: Some(Box::new(TrusteeLink::new(remote, port()?))),
+            leaving: VecDeque::new(),
             blocked: None,
         });
-        Ok(self.pairs.len() - 1)
+        let at = self.pairs.len() - 1;
+        self.places[usize::from(remote)] = Some(at as u16);
+        Ok(at)
+    }
+
+    /// Takes all pairs, of a node that is lost.
+    pub(crate) fn take_pairs(&mut self) -> Vec<Pair> {
+        self.places.fill(None);
+        std::mem::take(&mut self.pairs)
+    }
+
+    /// Where the pair with a worker of the node is, if it is there and the node lives.
+    #[inline(always)]
+    pub(crate) fn open_pair(&self, remote: u32) -> Option<usize> {
+        let at = *self.places.get(remote as usize)?;
+        at.filter(|_| self.is_live()).map(usize::from)
+    }
+
+    /// Whether the node is not being lost.
+    #[inline(always)]
+    pub(crate) fn is_live(&self) -> bool {
+        // Relaxed: what was issued too late is found unanswered when the worker lets the node go.
+        !self.is_dead && self.liveness.load(Ordering::Relaxed)
+    }
+
+    /// Hands a request to its link, whose payload goes into a slot. A batch that has no room for it
+    /// is published first, so that the other side works meanwhile.
+    #[inline(always)]
+    pub(crate) fn issue(
+        &mut self,
+        at: usize,
+        request: &Request,
+        payload: &[u8],
+        note: impl FnOnce() -> Note,
+    ) {
+        if !self.pairs[at].client.admits(request, payload.len()) {
+            self.publish_requests(at);
+        }
+        self.pairs[at].client.issue_inline(request, payload, note);
+        self.is_dirty = true;
+    }
+
+    /// Hands a request to its link, whose payload may be long.
+    pub(crate) fn issue_long(&mut self, at: usize, request: Request, payload: Vec<u8>, note: Note) {
+        let sent = self.pairs[at].client.issue(request, payload, note);
+        assert!(sent.is_ok(), "no message is longer than a payload may be");
+        self.is_dirty = true;
+    }
+
+    /// Publishes what one link has issued. A link keeps what is wrong, and tells whoever takes the
+    /// next thing from it.
+    pub(crate) fn publish_requests(&mut self, at: usize) {
+        let client = &mut self.pairs[at].client;
+        let _ = match &mut self.fabric {
+            Fabric::Tcp(channel) => client.publish(channel),
+            Fabric::Opening => Ok(0),
+            Fabric::Shm(channel, _) => client.publish(channel),
+        };
+        self.is_dirty = true;
+    }
+
+    /// Publishes what one link has answered; as [`publish_requests`](Self::publish_requests).
+    pub(crate) fn publish_results(&mut self, at: usize) {
+        let trustee = self.pairs[at].trustee();
+        let _ = match &mut self.fabric {
+            Fabric::Tcp(channel) => trustee.publish(channel),
+            Fabric::Opening => Ok(false),
+            Fabric::Shm(channel, _) => trustee.publish(channel),
+        };
+        self.is_dirty = true;
+    }
+
+    /// Keeps a share until all that was issued to this worker of the node has been answered; gives
+    /// it back if nothing is under way.
+    pub(crate) fn leave(&mut self, remote: u32, share: Arc<Share>) -> Option<Arc<Share>> {
+        let at = self.places.get(remote as usize).copied().flatten();
+        let Some(pair) = at.and_then(|at| self.pairs.get_mut(usize::from(at))) else {
+            return Some(share);
+        };
+        let issued = pair.client.issued();
+        if issued == pair.client.answered() {
+            return Some(share);
+        }
+        pair.leaving.push_back((issued, share));
+        None
     }
 
     /// Publishes what the links have.
@@ -165,7 +263,7 @@ impl Route {
         for pair in &mut self.pairs {
             // A link keeps what is wrong, and tells whoever takes the next thing from it.
             let _ = pair.client.publish(&mut Nobody { takes: false });
-            let _ = pair.trustee.publish(&mut Nobody { takes: true });
+            let _ = pair.trustee().publish(&mut Nobody { takes: true });
         }
     }
 
@@ -176,9 +274,7 @@ impl Route {
 
     /// Whether a link has something that found no room in the channel.
     pub(crate) fn has_unpublished(&self) -> bool {
-        self.pairs
-            .iter()
-            .any(|pair| pair.client.has_unpublished() || pair.trustee.has_unpublished())
+        self.pairs.iter().any(Pair::has_unpublished)
     }
 }
 
@@ -200,8 +296,38 @@ impl Arrival {
 }
 
 impl Pair {
+    #[inline(always)]
     pub(crate) fn has_arrived(&self) -> bool {
-        self.client.has_arrived() || (self.blocked.is_none() && self.trustee.has_arrived())
+        self.client.has_arrived() || self.has_request()
+    }
+
+    /// Whether a request has come that can be taken.
+    #[inline(always)]
+    pub(crate) fn has_request(&self) -> bool {
+        let trustee = self.trustee.as_ref();
+        self.blocked.is_none() && trustee.is_some_and(|trustee| trustee.has_arrived())
+    }
+
+    #[inline(always)]
+    pub(crate) fn has_unpublished(&self) -> bool {
+        let trustee = self.trustee.as_ref();
+        self.client.has_unpublished() || trustee.is_some_and(|trustee| trustee.has_unpublished())
+    }
+
+    /// The trustee's end, while no request of it runs.
+    pub(crate) fn trustee(&mut self) -> &mut TrusteeLink {
+        let trustee = self.trustee.as_mut();
+        trustee.expect("no request of it runs")
+    }
+
+    /// The next share whose requests have been answered.
+    #[inline(always)]
+    pub(crate) fn take_left(&mut self) -> Option<Arc<Share>> {
+        let (issued, _) = self.leaving.front()?;
+        if *issued > self.client.answered() {
+            return None;
+        }
+        self.leaving.pop_front().map(|(_, share)| share)
     }
 }
 
@@ -210,8 +336,8 @@ fn publish(pairs: &mut [Pair], channel: &mut impl Channel) -> Result<(), LinkErr
         if pair.client.has_unpublished() {
             pair.client.publish(channel)?;
         }
-        if pair.trustee.has_unpublished() {
-            pair.trustee.publish(channel)?;
+        if let Some(trustee) = pair.trustee.as_mut().filter(|end| end.has_unpublished()) {
+            trustee.publish(channel)?;
         }
     }
     match channel.flush() {
@@ -255,7 +381,8 @@ mod tests {
             incarnation: 2,
         };
         let peer = Peer::new(party, SocketAddr::from(([127, 0, 0, 1], 1)), 1, 1, None);
-        let mut route = Route::new(true);
+        let mut route = Route::new(&peer);
+        route.fabric = Fabric::Opening;
         let at = route.pair(&peer, 0, 0).expect("there is memory");
         for bytes in [8, 1 << 20] {
             let client = &mut route.pairs[at].client;

@@ -1,21 +1,30 @@
 //! What a worker does with what comes from other nodes: results, calls, outcomes, control.
 
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::error::{Fault, Payload};
-use crate::rack::codec::Parcel;
-use crate::rack::entry::Entry;
-use crate::rack::envelope::{Class, Nonsense, Relative, Status, Table, control_of, take_token};
+use gossamer_transport::rack::wire::{INLINE_BYTES_MAX, ResultReader};
+use gossamer_transport::rack::{InlineRequest, TrusteeLink, WireError};
+
+use crate::contain::{contain, dispose};
+use crate::error::Payload;
+use crate::rack::codec::{Opened, Parcel};
+use crate::rack::entry::CallWord;
+use crate::rack::envelope::{
+    Class, Kind, Nonsense, Relative, Status, Table, control_of, take_token,
+};
 use crate::rack::error::{CallError, Refusal};
 use crate::rack::failpoints::reach;
+use crate::rack::handles::Handle;
 use crate::rack::node::Member;
-use crate::rack::outbound::Completion;
+use crate::rack::properties::Found;
 use crate::rack::references::{self, trusts};
 use crate::rack::refs::{self, Envelope, Event, Moment, Step};
 use crate::rack::remote::PropertyId;
 use crate::rack::route::{Arrival, Note};
 use crate::rack::side::{Parked, RackSide, peers};
-use crate::rack::visit::{Failure, Outcome, Reply, ReplyTo, Served, Visit};
+use crate::rack::visit::{Failure, Outcome, Phase, ReplyTo, Served, Visit};
 use crate::worker::Worker;
 
 /// What is answered to a request: at once, or when its trusts are registered.
@@ -36,7 +45,6 @@ impl RackSide {
             }
         }
         if progressed {
-            self.route(node).borrow_mut().is_dirty = true;
             self.set_dirty();
         }
         progressed
@@ -44,49 +52,157 @@ impl RackSide {
 
     fn poll_pair(&self, worker: &Worker, node: u32, at: usize) -> Result<bool, Nonsense> {
         let mut progressed = false;
-        for _ in 0..RESULTS_PER_TURN {
-            let mut route = self.route(node).borrow_mut();
-            let answer = route.pairs[at].client.poll_result();
-            let Some(answer) = answer.map_err(|_| Nonsense("batch of results"))? else {
-                break;
-            };
-            let (note, status) = (answer.note, answer.status);
-            let bytes = answer.payload.into_owned();
-            drop(route);
-            progressed = true;
-            self.settle(worker, node, note, status, &bytes)?;
+        if self.route(node).borrow().pairs[at].client.has_arrived() {
+            progressed |= self.harvest(worker, node, at)?;
         }
-        for _ in 0..REQUESTS_PER_TURN {
-            let mut route = self.route(node).borrow_mut();
-            let pair = &mut route.pairs[at];
-            if pair.blocked.is_some() {
-                break;
+        if self.route(node).borrow().pairs[at].has_request() {
+            progressed |= self.serve(worker, node, at)?;
+        }
+        // A part of something long gives no result yet, but is owed credit, and credit lets parts
+        // go: what was published is to be flushed.
+        let mut route = self.route(node).borrow_mut();
+        route.is_dirty |= route.pairs[at].has_unpublished();
+        Ok(progressed || route.is_dirty)
+    }
+
+    /// Takes results, and acts on each. Those of a batch that lie in its slot are lent out, so that
+    /// nothing of the route is borrowed meanwhile.
+    fn harvest(&self, worker: &Worker, node: u32, at: usize) -> Result<bool, Nonsense> {
+        let nonsense = |_| Nonsense("batch of results");
+        let mut route = self.route(node).borrow_mut();
+        let lent = route.pairs[at].client.lend_results().map_err(nonsense)?;
+        drop(route);
+        let mut harvested = lent.is_some();
+        let acted = match lent {
+            Some(mut results) => {
+                let acted = self.act_on_all(worker, node, at, &mut results);
+                let mut route = self.route(node).borrow_mut();
+                let unreadable = acted.err().flatten();
+                route.pairs[at].client.give_back(results, unreadable);
+                acted.map_err(|_| Nonsense("batch of results"))
             }
-            let request = pair.trustee.poll_request();
-            let Some(request) = request.map_err(|_| Nonsense("batch of requests"))? else {
-                break;
-            };
-            let arrival = Arrival::of(request)?;
-            let remote = pair.remote;
+            None => self
+                .harvest_long(worker, node, at)
+                .map(|long| harvested = long),
+        };
+        let mut route = self.route(node).borrow_mut();
+        route.publish_requests(at);
+        while let Some(share) = route.pairs[at].take_left() {
             drop(route);
-            progressed = true;
-            if let Some(response) = self.take(worker, node, remote, at, arrival)? {
-                self.respond(node, at, response);
+            drop(share);
+            route = self.route(node).borrow_mut();
+        }
+        acted.map(|()| harvested)
+    }
+
+    /// Takes a result that did not fit into its slot, if it is here.
+    #[cold]
+    fn harvest_long(&self, worker: &Worker, node: u32, at: usize) -> Result<bool, Nonsense> {
+        let mut route = self.route(node).borrow_mut();
+        let answer = route.pairs[at].client.poll_result();
+        let Some(answer) = answer.map_err(|_| Nonsense("batch of results"))? else {
+            return Ok(false);
+        };
+        let (note, status, bytes) = (answer.note, answer.status, answer.payload.into_owned());
+        drop(route);
+        self.settle(worker, node, note, status, &bytes)?;
+        Ok(true)
+    }
+
+    /// Acts on results that were lent out. A panic is reported, and the next is acted on.
+    fn act_on_all(
+        &self,
+        worker: &Worker,
+        node: u32,
+        at: usize,
+        results: &mut ResultReader,
+    ) -> Result<(), Option<WireError>> {
+        let mut acted = None;
+        let mut count = 0;
+        while acted.is_none() {
+            let some = || acted = Some(self.act_on_some(worker, node, at, results, &mut count));
+            contain(some, |panic| worker.report(panic));
+        }
+        acted.expect("it went on until then")
+    }
+
+    /// Acts on results until one panics, and publishes what comes of them. An error is that of the
+    /// link, if it is one.
+    #[inline(always)]
+    fn act_on_some(
+        &self,
+        worker: &Worker,
+        node: u32,
+        at: usize,
+        results: &mut ResultReader,
+        count: &mut u32,
+    ) -> Result<(), Option<WireError>> {
+        while let Some((status, bytes)) = results.take_inline().map_err(Some)? {
+            let mut route = self.route(node).borrow_mut();
+            if *count == RESULTS_PER_BATCH {
+                *count = 0;
+                route.publish_requests(at);
+            }
+            *count += 1;
+            let note = route.pairs[at].client.take_note();
+            drop(route);
+            match note {
+                Note::Now(then) if status == PLAIN => {
+                    let handles = Vec::new();
+                    then.call(worker, &mut Ok(Opened { bytes, handles }));
+                }
+                Note::Posted | Note::Unread if status == PLAIN => {}
+                note => {
+                    let settled = self.settle(worker, node, note, status, bytes);
+                    settled.map_err(|Nonsense(_)| None)?;
+                }
             }
         }
-        // A part of something long gives no result yet, but is owed credit.
-        let pair = &self.route(node).borrow().pairs[at];
-        Ok(progressed || pair.client.has_unpublished() || pair.trustee.has_unpublished())
+        Ok(())
+    }
+
+    /// Runs the requests of a batch, as far as they have come.
+    fn serve(&self, worker: &Worker, node: u32, at: usize) -> Result<bool, Nonsense> {
+        let mut route = self.route(node).borrow_mut();
+        let pair = &mut route.pairs[at];
+        let remote = pair.remote;
+        let mut link = pair.trustee.take().expect("a turn is not nested");
+        drop(route);
+        let mut visits = Visits {
+            side: self,
+            worker,
+            node,
+            remote,
+            answer: self.answer.take(),
+            property: None,
+            phase: Cell::new(Phase::Decoding),
+            served: 0,
+            blocked: None,
+        };
+        let served = visits.serve(&mut link);
+        let Visits {
+            answer,
+            served: count,
+            blocked,
+            ..
+        } = visits;
+        self.answer.set(answer);
+        worker.home().stats().add_served(u64::from(count));
+        let mut route = self.route(node).borrow_mut();
+        let pair = &mut route.pairs[at];
+        pair.trustee = Some(link);
+        pair.blocked = blocked;
+        route.publish_results(at);
+        served.map(|()| count > 0)
     }
 
     /// Acts on a request that has come.
     fn take(
         &self,
         worker: &Worker,
-        node: u32,
-        remote: u16,
-        at: usize,
+        (node, remote): (u32, u16),
         mut arrival: Arrival,
+        blocked: &mut Option<Arrival>,
     ) -> Result<Response, Nonsense> {
         let from = peers(worker).get(node).party;
         let done = Ok(Some((Status::Value { has_table: false }, Vec::new())));
@@ -107,7 +223,7 @@ impl RackSide {
                 let token = u64::from(index) | u64::from(generation) << 32;
                 let late = self.late.borrow_mut().take(token, node);
                 let note = match late {
-                    Some(late) => Note::Now(late.completion, None),
+                    Some(late) => late.then.map_or(Note::Unread, Note::Now),
                     None => Note::Unread,
                 };
                 self.settle(worker, node, note, status, bytes)?;
@@ -141,7 +257,7 @@ impl RackSide {
                     references::Arrival::Wait(envelope) => {
                         let parked = Parked::Call { node, remote };
                         self.parked.borrow_mut().insert(envelope, parked);
-                        self.route(node).borrow_mut().pairs[at].blocked = Some(arrival);
+                        *blocked = Some(arrival);
                         Ok(None)
                     }
                     references::Arrival::Refused => Err(Nonsense("table of trusts")),
@@ -158,36 +274,61 @@ impl RackSide {
         handles: &[refs::Handle],
         from: ReplyTo,
     ) -> (Status, Vec<u8>) {
-        let args = Parcel {
+        let args = Opened {
             handles: trusts(worker.shared(), handles, &arrival.relatives),
-            bytes: arrival.bytes,
+            bytes: &arrival.bytes,
         };
-        let Some(entry) = Entry::of_word(arrival.word) else {
-            return Failure::Refused(Refusal::NoEntry).to_message();
+        let mut answer = Parcel::default();
+        let phase = Cell::new(Phase::Decoding);
+        let visit = || {
+            let found = self.property(worker, arrival.property)?;
+            let property = found.as_ref().map(|found| &***found);
+            let Some(entry) = self.words.entry(arrival.word) else {
+                return Err(Failure::Refused(Refusal::NoEntry));
+            };
+            Ok(entry.run(&mut Visit {
+                worker,
+                property,
+                args,
+                answer: &mut answer,
+                phase: &phase,
+                from,
+            }))
         };
-        let property = match arrival.property {
-            PropertyId::NONE => None,
-            id => match peers(worker).references().find(id) {
-                Some(property) => Some(property),
-                None => return Failure::Refused(Refusal::NoProperty).to_message(),
-            },
+        let served = match catch_unwind(AssertUnwindSafe(visit)) {
+            Ok(served) => served.unwrap_or_else(Served::Failed),
+            Err(payload) => Served::Failed(phase.get().failure(payload)),
         };
-        let visit = Visit {
-            worker,
-            property,
-            args,
-            from,
-        };
-        // What a visit does not contain itself are the drops of values.
-        let served = catch_unwind(AssertUnwindSafe(|| entry.run(visit)));
-        let served = served
-            .unwrap_or_else(|payload| Served::Now(Err(Failure::from(Fault::Panicked(payload)))));
         let outcome = match served {
             Served::Later => return (Status::Later, Vec::new()),
-            Served::Now(outcome) => outcome,
+            Served::Now => Ok(answer),
+            Served::Failed(failure) => Err(failure),
         };
-        if !arrival.kind.is_post {
-            return self.outcome_message(worker, from.node, outcome);
+        self.answer_message(worker, from.node, arrival.kind.is_post, outcome)
+    }
+
+    /// The property of this name, which is that of none if it says so.
+    #[inline(always)]
+    fn property(&self, worker: &Worker, id: PropertyId) -> Result<Option<Found>, Failure> {
+        if id == PropertyId::NONE {
+            return Ok(None);
+        }
+        let references = peers(worker).references();
+        let found = self.properties.find(references, worker.index(), id);
+        let found = found.ok_or(Failure::Refused(Refusal::NoProperty));
+        found.map(Some)
+    }
+
+    /// What is answered at once: nothing that says anything if nobody looks at it.
+    fn answer_message(
+        &self,
+        worker: &Worker,
+        to: u32,
+        is_post: bool,
+        outcome: Outcome,
+    ) -> (Status, Vec<u8>) {
+        if !is_post {
+            return self.outcome_message(worker, to, outcome);
         }
         if let Err(Failure::Panicked(message)) = outcome {
             // Nobody awaits it.
@@ -220,15 +361,6 @@ impl RackSide {
         }
     }
 
-    fn respond(&self, node: u32, at: usize, response: (Status, Vec<u8>)) {
-        let (status, bytes) = response;
-        let mut route = self.route(node).borrow_mut();
-        if let Some(pair) = route.pairs.get_mut(at) {
-            let sent = pair.trustee.respond(status.to_byte(), bytes);
-            assert!(sent.is_ok(), "no message is longer than a payload may be");
-        }
-    }
-
     /// Acts on a result that has come. Of nonsense, too, whoever waits for it hears.
     fn settle(
         &self,
@@ -239,28 +371,29 @@ impl RackSide {
         bytes: &[u8],
     ) -> Result<(), Nonsense> {
         let status = Status::of_byte(status);
-        let completion = match (note, status) {
-            (Note::Now(completion, target), _) => {
-                drop(target);
-                completion
-            }
+        let then = match (note, status) {
+            (Note::Now(then), _) => Some(then),
             // As it says that there will be none, this is the outcome.
             (Note::Later(token), Ok(Status::Failure(_))) => {
                 let late = self.late.borrow_mut().take(token, node);
                 match late {
-                    Some(late) => late.completion,
+                    Some(late) => late.then,
                     None => return Ok(()),
                 }
             }
             (Note::Later(_), Ok(Status::Later)) => return Ok(()),
             (Note::Later(_), Ok(Status::Value { .. }) | Err(_)) => return Err(Nonsense("result")),
-            (Note::Unread, _) => Completion::Posted,
+            (Note::Posted | Note::Unread, _) => None,
         };
         match status.and_then(|status| unpacked(worker, node, status, bytes)) {
-            Ok(Unpacked::Reply(reply)) => self.complete(worker, completion, reply),
+            Ok(Unpacked::Reply(Ok(handles), rest)) => {
+                let bytes = &bytes[bytes.len() - rest..];
+                self.complete(worker, then, Ok(Opened { bytes, handles }));
+            }
+            Ok(Unpacked::Reply(Err(error), _)) => self.complete(worker, then, Err(error)),
             Ok(Unpacked::Waits(envelope, relatives, bytes)) => {
                 let parked = Parked::Reply {
-                    completion,
+                    then,
                     relatives,
                     bytes,
                 };
@@ -268,7 +401,7 @@ impl RackSide {
             }
             Err(nonsense) => {
                 let node = node as usize;
-                self.complete(worker, completion, Err(CallError::Unknown { node }));
+                self.complete(worker, then, Err(CallError::Unknown { node }));
                 return Err(nonsense);
             }
         }
@@ -285,12 +418,13 @@ impl RackSide {
     fn deliver_to(&self, worker: &Worker, parked: Option<Parked>, handles: &[refs::Handle]) {
         match parked {
             Some(Parked::Reply {
-                completion,
+                then,
                 relatives,
                 bytes,
             }) => {
-                let parcel = parcel(worker, handles, &relatives, bytes);
-                self.complete(worker, completion, Ok(parcel));
+                let handles = trusts(worker.shared(), handles, &relatives);
+                let bytes = &bytes;
+                self.complete(worker, then, Ok(Opened { bytes, handles }));
             }
             Some(Parked::Call { node, remote }) => self.unblock(worker, node, remote, handles),
             Some(Parked::Orphan(arrival, from)) => {
@@ -316,11 +450,175 @@ impl RackSide {
             worker: u32::from(remote),
             token: arrival.token,
         };
-        let response = self.run(worker, arrival, handles, from);
-        self.respond(node, at, response);
-        self.route(node).borrow_mut().is_dirty = true;
+        let (status, bytes) = self.run(worker, arrival, handles, from);
+        let mut route = self.route(node).borrow_mut();
+        respond(route.pairs[at].trustee(), status, Cow::Owned(bytes));
+        route.is_dirty = true;
         self.set_dirty();
     }
+}
+
+/// The requests of a batch on one link, one after the other.
+struct Visits<'a> {
+    side: &'a RackSide,
+    worker: &'a Worker,
+    node: u32,
+    remote: u16,
+    /// Where results are put together.
+    answer: Parcel,
+    /// That of the request before, which is mostly that of the next.
+    property: Option<(PropertyId, Found)>,
+    phase: Cell<Phase>,
+    served: u32,
+    /// A request whose trusts are not registered yet.
+    blocked: Option<Arrival>,
+}
+
+impl Visits<'_> {
+    /// Serves what has come of a batch. A panic ends only the request that it comes of.
+    fn serve(&mut self, link: &mut TrusteeLink) -> Result<(), Nonsense> {
+        loop {
+            let mut is_post = false;
+            let some = || self.serve_some(link, &mut is_post);
+            let payload = match catch_unwind(AssertUnwindSafe(some)) {
+                Ok(served) => return served,
+                Err(payload) => payload,
+            };
+            if link.is_due() {
+                let failure = self.phase.get().failure(payload);
+                self.respond_otherwise(link, is_post, Err(failure));
+            } else {
+                self.worker.report(&payload);
+                dispose(payload);
+            }
+        }
+    }
+
+    /// Serves until a request panics.
+    #[inline(always)]
+    fn serve_some(&mut self, link: &mut TrusteeLink, is_post: &mut bool) -> Result<(), Nonsense> {
+        while self.served < REQUESTS_PER_TURN {
+            let request = link.poll_inline();
+            let request = request.map_err(|_| Nonsense("batch of requests"))?;
+            let served = match request {
+                Some(request) if request.kind == CALL || request.kind == POST => {
+                    *is_post = request.kind == POST;
+                    self.visit(&request)
+                }
+                Some(request) => {
+                    let arrival = Arrival::of(request.into())?;
+                    if !self.serve_otherwise(link, arrival)? {
+                        break;
+                    }
+                    continue;
+                }
+                None => {
+                    if !self.serve_long(link)? {
+                        break;
+                    }
+                    continue;
+                }
+            };
+            self.served += 1;
+            match served {
+                Served::Now if !*is_post && self.answer.handles.is_empty() => {
+                    let status = Status::Value { has_table: false };
+                    let bytes = &mut self.answer.bytes;
+                    let payload = match bytes.len() > INLINE_BYTES_MAX {
+                        true => Cow::Owned(std::mem::take(bytes)),
+                        false => Cow::Borrowed(bytes.as_slice()),
+                    };
+                    respond(link, status, payload);
+                }
+                Served::Now => {
+                    let answer = std::mem::take(&mut self.answer);
+                    self.respond_otherwise(link, *is_post, Ok(answer));
+                }
+                Served::Failed(failure) => self.respond_otherwise(link, *is_post, Err(failure)),
+                Served::Later => respond(link, Status::Later, Cow::Borrowed(&[])),
+            }
+        }
+        Ok(())
+    }
+
+    /// Serves a request that did not fit into its slot, if there is one and all of it has come.
+    #[cold]
+    fn serve_long(&mut self, link: &mut TrusteeLink) -> Result<bool, Nonsense> {
+        let request = link.poll_request();
+        let request = request.map_err(|_| Nonsense("batch of requests"))?;
+        match request {
+            Some(request) => {
+                let arrival = Arrival::of(request)?;
+                self.serve_otherwise(link, arrival)
+            }
+            None => Ok(false),
+        }
+    }
+
+    /// Serves a request of any kind; whether others behind it may be served.
+    #[cold]
+    fn serve_otherwise(
+        &mut self,
+        link: &mut TrusteeLink,
+        arrival: Arrival,
+    ) -> Result<bool, Nonsense> {
+        self.served += 1;
+        let from = (self.node, self.remote);
+        let side = self.side;
+        let response = side.take(self.worker, from, arrival, &mut self.blocked)?;
+        let is_served = response.is_some();
+        if let Some((status, bytes)) = response {
+            respond(link, status, Cow::Owned(bytes));
+        }
+        Ok(is_served)
+    }
+
+    /// Runs a call that has nothing but arguments; foreign code.
+    #[inline(always)]
+    fn visit(&mut self, request: &InlineRequest<'_>) -> Served {
+        self.phase.set(Phase::Decoding);
+        let id = PropertyId {
+            index: request.property.index,
+            generation: request.property.generation,
+        };
+        if self.property.as_ref().is_none_or(|(known, _)| *known != id) {
+            match self.side.property(self.worker, id) {
+                Ok(found) => self.property = found.map(|found| (id, found)),
+                Err(failure) => return Served::Failed(failure),
+            }
+        }
+        let Some(entry) = self.side.words.entry(CallWord(request.call)) else {
+            return Served::Failed(Failure::Refused(Refusal::NoEntry));
+        };
+        entry.run(&mut Visit {
+            worker: self.worker,
+            property: self.property.as_ref().map(|(_, found)| &***found),
+            args: Opened {
+                bytes: request.payload,
+                handles: Vec::new(),
+            },
+            answer: &mut self.answer,
+            phase: &self.phase,
+            from: ReplyTo {
+                node: self.node,
+                worker: u32::from(self.remote),
+                token: 0,
+            },
+        })
+    }
+
+    #[cold]
+    fn respond_otherwise(&mut self, link: &mut TrusteeLink, is_post: bool, outcome: Outcome) {
+        let side = self.side;
+        let (status, bytes) = side.answer_message(self.worker, self.node, is_post, outcome);
+        respond(link, status, Cow::Owned(bytes));
+    }
+}
+
+#[inline(always)]
+fn respond(link: &mut TrusteeLink, status: Status, payload: Cow<'_, [u8]>) {
+    let sent = link.respond(status.to_byte(), payload);
+    assert!(sent.is_ok(), "no message is longer than a payload may be");
 }
 
 /// A message with trusts has come.
@@ -337,7 +635,8 @@ fn arrived(worker: &Worker, node: u32, header: refs::Header) -> references::Arri
 
 /// What a result holds.
 enum Unpacked {
-    Reply(Reply),
+    /// Its trusts, and how many bytes at its end are its value's; or why it has none.
+    Reply(Result<Vec<Handle>, CallError>, usize),
     /// Its trusts are not registered yet.
     Waits(Envelope, Vec<Relative>, Vec<u8>),
 }
@@ -349,21 +648,17 @@ fn unpacked(
     mut bytes: &[u8],
 ) -> Result<Unpacked, Nonsense> {
     let reply = match status {
-        Status::Value { has_table: false } => Ok(Parcel {
-            bytes: bytes.to_vec(),
-            handles: Vec::new(),
-        }),
+        Status::Value { has_table: false } => Ok(Vec::new()),
         Status::Value { has_table: true } => {
             let Table { header, relatives } = Table::take_from(&mut bytes, members(worker))?;
-            let bytes = bytes.to_vec();
             match arrived(worker, node, header) {
                 references::Arrival::Deliver(handles) => {
-                    let parcel = parcel(worker, &handles, &relatives, bytes);
+                    let trusts = trusts(worker.shared(), &handles, &relatives);
                     reach(Moment::After.of(Step::Deliver));
-                    Ok(parcel)
+                    Ok(trusts)
                 }
                 references::Arrival::Wait(envelope) => {
-                    return Ok(Unpacked::Waits(envelope, relatives, bytes));
+                    return Ok(Unpacked::Waits(envelope, relatives, bytes.to_vec()));
                 }
                 references::Arrival::Refused => return Err(Nonsense("table of trusts")),
             }
@@ -371,25 +666,18 @@ fn unpacked(
         Status::Later => return Err(Nonsense("result")),
         Status::Failure(kind) => Err(Failure::of_message(kind, bytes).into_error(node)),
     };
-    Ok(Unpacked::Reply(reply))
+    Ok(Unpacked::Reply(reply, bytes.len()))
 }
 
 fn members(worker: &Worker) -> &[Member] {
     worker.shared().rack().members()
 }
 
-fn parcel(
-    worker: &Worker,
-    handles: &[refs::Handle],
-    relatives: &[Relative],
-    bytes: Vec<u8>,
-) -> Parcel {
-    Parcel {
-        handles: trusts(worker.shared(), handles, relatives),
-        bytes,
-    }
-}
-
-/// So many results, and so many calls, are taken from a link in one turn.
-const RESULTS_PER_TURN: usize = 64;
-const REQUESTS_PER_TURN: usize = 64;
+/// So many calls are taken from a link in one turn.
+const REQUESTS_PER_TURN: u32 = 64;
+/// After so many results, what came of them is published: the other side works meanwhile.
+const RESULTS_PER_BATCH: u32 = 32;
+/// The status of a value and nothing else, and the kinds of calls with nothing but arguments.
+const PLAIN: u8 = Status::Value { has_table: false }.to_byte();
+const CALL: u8 = Kind::CALL.to_bits();
+const POST: u8 = Kind::POST.to_bits();

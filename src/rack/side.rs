@@ -6,23 +6,29 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use gossamer_transport::rack::Request;
 use gossamer_transport::rack::shm::Parking;
+use gossamer_transport::rack::wire::INLINE_BYTES_MAX;
 
 use crate::contain::contain;
+use crate::erase::Continuation;
+use crate::rack::codec::Parcel;
 use crate::rack::envelope::{Class, Kind, Relative, Table, control_bytes};
 use crate::rack::error::{CallError, NotExecuted, Refusal};
 use crate::rack::failpoints::{begin_turn, reach, reach_when_sent};
 use crate::rack::handles::Handle;
 use crate::rack::join::Cause;
 use crate::rack::late::LateCalls;
-use crate::rack::outbound::{Answers, Completion, Outbound};
+use crate::rack::outbound::{Answers, Arguments, Question};
 use crate::rack::peers::Peers;
+use crate::rack::properties::Properties;
 use crate::rack::refs::{self, Control, Envelope, Moment, Step};
-use crate::rack::remote::{Home, PropertyId};
+use crate::rack::remote::{Home, PropertyId, Remote, Share};
 use crate::rack::route::{Arrival, Note, Route};
 use crate::rack::visit::{Outcome, Reply, ReplyTo};
+use crate::rack::words::Words;
 use crate::worker::Worker;
 
 /// The rack as one worker drives it; there is none in a rack of one.
@@ -34,18 +40,22 @@ pub(crate) struct RackSide {
     /// Messages whose trusts are not registered yet.
     pub(super) parked: RefCell<HashMap<Envelope, Parked>>,
     /// Calls that have ended before they were sent; told of in the next turn.
-    pub(super) unsent: RefCell<Vec<(Completion, CallError)>>,
+    pub(super) unsent: RefCell<Vec<(Continuation, CallError)>>,
     is_dirty: Cell<bool>,
     /// Where other processes see whether the worker sleeps.
     parking: Vec<Parking>,
     is_announced: Cell<bool>,
+    pub(crate) words: Words,
+    pub(crate) properties: Properties,
+    /// Where results are put together, again and again.
+    pub(super) answer: Cell<Parcel>,
 }
 
 /// A message that waits for the references.
 pub(crate) enum Parked {
     /// The result of a call.
     Reply {
-        completion: Completion,
+        then: Option<Continuation>,
         relatives: Vec<Relative>,
         bytes: Vec<u8>,
     },
@@ -57,7 +67,7 @@ pub(crate) enum Parked {
 
 impl RackSide {
     pub(crate) fn new(peers: &Peers, worker: u32) -> Self {
-        let route = |node| Route::new(peers.get(node).shm().is_some());
+        let route = |node| Route::new(peers.get(node));
         let routes = (0..peers.count() as u32).map(|node| RefCell::new(route(node)));
         Self {
             parking: peers
@@ -69,6 +79,9 @@ impl RackSide {
             parked: RefCell::default(),
             unsent: RefCell::default(),
             is_dirty: Cell::new(false),
+            words: Words::new(),
+            properties: Properties::default(),
+            answer: Cell::default(),
         }
     }
 
@@ -113,77 +126,124 @@ impl RackSide {
                 || self.routes.iter().any(|route| route.borrow().has_arrived()))
     }
 
-    /// Issues a call to another node. Runs no foreign code.
-    pub(crate) fn issue(&self, worker: &Worker, outbound: Outbound, completion: Completion) {
-        let answers = outbound.answers;
-        match self.try_issue(worker, outbound, completion) {
-            Ok(()) => {}
-            Err(_) if answers == Answers::Never => worker.home().stats().add_post_lost(),
-            Err(unsent) => self.unsent.borrow_mut().push(unsent),
+    /// Issues a call to another node, whose outcome does not come later: with its arguments, the
+    /// trusts in them, and what is to be done with the reply, if anything. Runs no foreign code.
+    #[inline(always)]
+    pub(crate) fn issue(
+        &self,
+        worker: &Worker,
+        question: &Question,
+        arguments: &mut Arguments,
+        note: impl FnOnce() -> Note,
+    ) {
+        let bytes = arguments.bytes.as_slice();
+        let is_plain = arguments.handles.is_empty() && bytes.len() <= INLINE_BYTES_MAX;
+        let mut route = self.route(question.to.node).borrow_mut();
+        if let Some(at) = route.open_pair(question.to.worker)
+            && is_plain
+            && !worker.client.is_closed()
+        {
+            let kind = match question.answers {
+                Answers::Never => Kind::POST,
+                _ => Kind::CALL,
+            };
+            route.issue(at, &question.request(kind), bytes, note);
+            drop(route);
+            return self.is_dirty.set(true);
+        }
+        drop(route);
+        let parcel = Parcel {
+            bytes: arguments.bytes.take(),
+            handles: std::mem::take(&mut arguments.handles),
+        };
+        let then = match note() {
+            Note::Now(then) => Some(then),
+            Note::Later(_) | Note::Posted | Note::Unread => None,
+        };
+        self.issue_otherwise(worker, question, parcel, then, None);
+    }
+
+    /// Issues a call that need not be simply a record in a slot of a link that is there; one whose
+    /// outcome comes later holds `target` until then.
+    #[inline(never)]
+    pub(crate) fn issue_otherwise(
+        &self,
+        worker: &Worker,
+        question: &Question,
+        parcel: Parcel,
+        then: Option<Continuation>,
+        target: Option<Arc<Remote>>,
+    ) {
+        match self.ready(worker, question, &parcel.handles) {
+            Ok(table) => self.issue_ready(worker, question, (table, parcel), then, target),
+            Err(error) => match then {
+                Some(then) => self.unsent.borrow_mut().push((then, error)),
+                None => worker.home().stats().add_post_lost(),
+            },
         }
     }
 
-    fn try_issue(
+    /// Readies the links and the trusts of a call.
+    fn ready(
         &self,
         worker: &Worker,
-        outbound: Outbound,
-        completion: Completion,
-    ) -> Result<(), (Completion, CallError)> {
-        let Outbound {
-            to,
-            word,
-            property,
-            answers,
-            parcel,
-            result_bytes,
-            target,
-        } = outbound;
+        question: &Question,
+        handles: &[Handle],
+    ) -> Result<Option<Table>, CallError> {
+        let to = question.to;
         let node = to.node as usize;
-        let lost = CallError::NotExecuted(NotExecuted::NodeLost { node });
+        let lost = || CallError::NotExecuted(NotExecuted::NodeLost { node });
         if worker.client.is_closed() {
-            let closed = CallError::NotExecuted(NotExecuted::Closed);
-            return Err((completion, closed));
+            return Err(CallError::NotExecuted(NotExecuted::Closed));
         }
         if to.node == worker.shared().rack().id() {
             // Calls at home are plain: what a peer says is of this node and is not, was let go.
             let refusal = Refusal::NoProperty;
-            let refused = CallError::NotExecuted(NotExecuted::Refused { node, refusal });
-            return Err((completion, refused));
+            let refused = NotExecuted::Refused { node, refusal };
+            return Err(CallError::NotExecuted(refused));
         }
-        let peers = peers(worker);
-        if self.route(to.node).borrow().is_dead || !peers.get(to.node).is_live() {
-            return Err((completion, lost));
+        if !self.route(to.node).borrow().is_live() {
+            return Err(lost());
         }
         // Before its trusts are readied, so that it can still come back.
         if self.pair_with(worker, to).is_none() {
-            return Err((completion, lost));
+            return Err(lost());
         }
-        let table = match self.pack(worker, to.node, &parcel.handles) {
-            Ok(table) => table,
-            Err(refs::SendError::NoHandle(key)) => {
+        let table = self.pack(worker, to.node, handles);
+        table.map_err(|error| match error {
+            refs::SendError::NoHandle(key) => {
                 // It came as one whose owner was lost meanwhile.
                 let node = key.owner.number as usize;
-                let lost = NotExecuted::NodeLost { node };
-                return Err((completion, CallError::NotExecuted(lost)));
+                CallError::NotExecuted(NotExecuted::NodeLost { node })
             }
-            Err(_) => return Err((completion, lost)),
-        };
+            _ => lost(),
+        })
+    }
+
+    fn issue_ready(
+        &self,
+        worker: &Worker,
+        question: &Question,
+        (table, parcel): (Option<Table>, Parcel),
+        then: Option<Continuation>,
+        target: Option<Arc<Remote>>,
+    ) {
+        let Question { to, answers, .. } = *question;
         let kind = Kind {
-            class: Class::Call,
             has_table: table.is_some(),
             has_token: answers == Answers::Later,
             is_post: answers == Answers::Never,
+            ..Kind::CALL
         };
         let mut payload = Vec::new();
-        let note = match answers {
-            Answers::Now => Note::Now(completion, target),
-            Answers::Never => Note::Now(Completion::Posted, target),
-            Answers::Later => {
-                let mut late = self.late.borrow_mut();
-                let token = late.insert(to.node, completion, target);
+        let note = match (answers, then) {
+            (Answers::Later, then) => {
+                let token = self.late.borrow_mut().insert(to.node, then, target);
                 payload.extend_from_slice(&token.to_le_bytes());
                 Note::Later(token)
             }
+            (_, Some(then)) => Note::Now(then),
+            (_, None) => Note::Posted,
         };
         if let Some(table) = table {
             table.append_to(&mut payload);
@@ -191,14 +251,16 @@ impl RackSide {
         let payload = prefixed(payload, parcel.bytes);
         // The trusts have gone into the table, which keeps what they lead to.
         drop(parcel.handles);
-        let request = Request {
-            call: word.0,
-            property: wire(property),
-            kind: kind.to_bits(),
-            result_bytes,
-        };
-        self.send(worker, to, request, payload, note);
-        Ok(())
+        self.send(worker, to, question.request(kind), payload, note);
+    }
+
+    /// The last trust of a property elsewhere has gone: its share goes when all calls that were
+    /// issued until now have been answered.
+    pub(crate) fn leave(&self, home: Home, share: Arc<Share>) {
+        let mut route = self.route(home.node).borrow_mut();
+        let stays = route.leave(home.worker, share);
+        drop(route);
+        drop(stays);
     }
 
     /// Where the links with a worker of another node are. Without memory for their rings, that
@@ -233,9 +295,7 @@ impl RackSide {
             return; // only of what is no call: it goes with the node
         };
         let mut route = self.route(to.node).borrow_mut();
-        let sent = route.pairs[at].client.issue(request, payload, note);
-        assert!(sent.is_ok(), "no message is longer than a payload may be");
-        route.is_dirty = true;
+        route.issue_long(at, request, payload, note);
         self.is_dirty.set(true);
     }
 
@@ -330,9 +390,19 @@ impl RackSide {
         &self.routes[node as usize]
     }
 
-    /// Tells of the end of a call; foreign code, contained.
-    pub(super) fn complete(&self, worker: &Worker, completion: Completion, reply: Reply) {
-        contain(|| completion.complete(reply), |panic| worker.report(panic));
+    /// Tells whoever asked of the end of a call; foreign code, contained.
+    pub(super) fn complete(
+        &self,
+        worker: &Worker,
+        then: Option<Continuation>,
+        mut reply: Reply<'_>,
+    ) {
+        if let Some(then) = then {
+            contain(
+                || then.call(worker, &mut reply),
+                |panic| worker.report(panic),
+            );
+        }
     }
 
     /// A peer has sent nonsense: nothing of it is looked at any more.
@@ -381,6 +451,18 @@ fn prefixed(mut prefix: Vec<u8>, bytes: Vec<u8>) -> Vec<u8> {
     }
     prefix.extend_from_slice(&bytes);
     prefix
+}
+
+impl Question {
+    #[inline(always)]
+    fn request(&self, kind: Kind) -> Request {
+        Request {
+            call: self.word.0,
+            property: wire(self.property),
+            kind: kind.to_bits(),
+            result_bytes: self.result_bytes,
+        }
+    }
 }
 
 fn wire(id: PropertyId) -> gossamer_transport::rack::Property {

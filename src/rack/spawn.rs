@@ -7,12 +7,13 @@ use std::task::{Context, Poll};
 
 use futures::future::BoxFuture;
 
+use crate::rack::call::ask;
 use crate::rack::calls::{Spawn, Travels, With};
 use crate::rack::context::current;
 use crate::rack::entry::CapturesNothing;
 use crate::rack::error::CallError;
 use crate::rack::outbound::{Answers, Outbound};
-use crate::rack::remote::{PropertyId, ask};
+use crate::rack::remote::PropertyId;
 
 /// Runs `f(args)` as a task on a worker of the rack, from `0` to [`workers`](crate::rack::workers).
 ///

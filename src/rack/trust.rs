@@ -106,7 +106,8 @@ impl<T: 'static> Trust<T> {
         let () = CapturesNothing::<F>::CHECKED;
         match &self.place {
             Place::Here(trust) => trust.apply_with(f, args).await,
-            Place::There(remote, _) => call::<T, F, A, U>(remote, args)
+            Place::There(remote, _) => remote
+                .call::<With<Apply<T, A, U>, F>, F, A, U>(args)
                 .await
                 .unwrap_or_else(|error| error.raise()),
         }
@@ -136,7 +137,10 @@ impl<T: 'static> Trust<T> {
                 let applied = trust.try_apply(move |property| f(property, args));
                 applied.await.map_err(CallError::from)
             }
-            Place::There(remote, _) => call::<T, F, A, U>(remote, args).await,
+            Place::There(remote, _) => {
+                let call = remote.call::<With<Apply<T, A, U>, F>, F, A, U>(args);
+                call.await
+            }
         }
     }
 
@@ -244,17 +248,6 @@ impl<T: 'static> Trust<T> {
             Place::There(remote, _) => Trustee::there(remote.runtime(), remote.home()),
         }
     }
-}
-
-/// The call of `apply_with` on another node.
-async fn call<T, F, A, U>(remote: &Arc<Remote>, args: A) -> Result<U, CallError>
-where
-    T: 'static,
-    F: FnOnce(&mut T, A) -> U + Copy + Send + 'static,
-    A: Travels,
-    U: Travels,
-{
-    remote.call::<With<Apply<T, A, U>, F>, F, A, U>(args).await
 }
 
 impl<T: 'static> From<crate::Trust<T>> for Trust<T> {

@@ -1,20 +1,39 @@
 //! A call that has come from another node, on the worker that is to run it.
 
-use std::sync::Arc;
+use std::any::Any;
+use std::cell::Cell;
 
-use crate::error::{ApplyError, Fault};
-use crate::rack::codec::{self, CodecError, Parcel};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{ApplyError, Fault, Payload};
+use crate::rack::codec::{self, CodecError, Opened, Parcel};
 use crate::rack::error::{CallError, NotExecuted, Refusal};
 use crate::rack::handles::Exportable;
 use crate::worker::Worker;
 
-/// A call, and whom it is from. It is run outside all delegated code of the worker.
+/// A call, and whom it is from. It is run outside all delegated code of the worker, and may panic:
+/// what that means its [`Phase`] says.
 pub(crate) struct Visit<'a> {
     pub(crate) worker: &'a Worker,
     /// The property that it is on, if it is on one.
-    pub(crate) property: Option<Arc<dyn Exportable>>,
-    pub(crate) args: Parcel,
+    pub(crate) property: Option<&'a dyn Exportable>,
+    pub(crate) args: Opened<'a>,
+    /// Where its result goes.
+    pub(crate) answer: &'a mut Parcel,
+    pub(crate) phase: &'a Cell<Phase>,
     pub(crate) from: ReplyTo,
+}
+
+/// How far a visit has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The arguments are decoded.
+    Decoding,
+    /// The closure runs.
+    Running,
+    /// The result is encoded, and dropped.
+    Encoding,
 }
 
 /// Where the outcome of a call goes that comes later than the answers around it.
@@ -28,7 +47,9 @@ pub(crate) struct ReplyTo {
 /// How a call was served.
 #[derive(Debug)]
 pub(crate) enum Served {
-    Now(Outcome),
+    /// Its result is in the visit's `answer`.
+    Now,
+    Failed(Failure),
     /// The outcome goes to the visit's `from`, when it is there.
     Later,
 }
@@ -49,7 +70,59 @@ pub(crate) enum Failure {
 }
 
 /// What has come back of a call, or what is known in its place.
-pub(crate) type Reply = Result<Parcel, CallError>;
+pub(crate) type Reply<'a> = Result<Opened<'a>, CallError>;
+
+impl Visit<'_> {
+    /// The property that it is on, which is to be such a one.
+    #[inline(always)]
+    pub(crate) fn property<X: 'static>(&self) -> Result<&X, Failure> {
+        let property = self.property.ok_or(Failure::Refused(Refusal::NoProperty))?;
+        let property: &dyn Any = property;
+        property
+            .downcast_ref()
+            .ok_or(Failure::Refused(Refusal::OtherType))
+    }
+
+    /// Decodes the arguments.
+    #[inline(always)]
+    pub(crate) fn arguments<A: DeserializeOwned>(&mut self) -> Result<A, Failure> {
+        let decoded = codec::decode(&mut self.args);
+        self.phase.set(Phase::Running);
+        match decoded {
+            Ok(args) => Ok(args),
+            Err(_) => Err(Failure::Refused(Refusal::Arguments)),
+        }
+    }
+
+    /// Encodes the result and drops it.
+    #[inline(always)]
+    pub(crate) fn answer<U: Serialize>(&mut self, result: U) -> Result<(), Failure> {
+        self.phase.set(Phase::Encoding);
+        let Parcel { bytes, handles } = &mut *self.answer;
+        bytes.clear();
+        handles.clear();
+        let encoded = codec::encode(&result, bytes, handles);
+        drop(result);
+        match encoded {
+            Ok(()) => Ok(()),
+            Err(_) => Err(Failure::Result),
+        }
+    }
+}
+
+impl Phase {
+    /// What a panic in it means, which the panic itself has reported.
+    #[cold]
+    pub(crate) fn failure(self, payload: Payload) -> Failure {
+        let failure = match self {
+            Self::Running => return Failure::from(Fault::Panicked(payload)),
+            Self::Decoding => Failure::Refused(Refusal::Arguments),
+            Self::Encoding => Failure::Result,
+        };
+        crate::contain::dispose(payload);
+        failure
+    }
+}
 
 impl Failure {
     /// As the caller sees it, who has asked `node`.
@@ -72,6 +145,7 @@ impl Failure {
 }
 
 impl From<Fault> for Failure {
+    #[cold]
     fn from(fault: Fault) -> Self {
         match fault.into_error() {
             ApplyError::Panicked(panic) => {
@@ -85,27 +159,23 @@ impl From<Fault> for Failure {
     }
 }
 
-/// Decodes the arguments of a visit. A `Deserialize` that panics is contained.
-pub(crate) fn arguments<A: serde::de::DeserializeOwned>(args: Parcel) -> Result<A, Failure> {
-    let decoded = contained(|| codec::decode(args));
-    match decoded {
-        Some(Ok(args)) => Ok(args),
-        _ => Err(Failure::Refused(Refusal::Arguments)),
+impl From<Result<(), Failure>> for Served {
+    #[inline(always)]
+    fn from(served: Result<(), Failure>) -> Self {
+        served.map_or_else(Self::Failed, |()| Self::Now)
     }
 }
 
-/// Encodes the result of a visit and drops it. A `Serialize` that panics is contained.
-pub(crate) fn result<U: serde::Serialize>(result: U) -> Outcome {
-    let encoded = contained(move || codec::encode(&result));
+/// Encodes a result that is no visit's any more, and drops it. A `Serialize` that panics is
+/// contained.
+pub(crate) fn parcel_of<U: Serialize>(result: U) -> Outcome {
+    let encode = move || {
+        let mut parcel = Parcel::default();
+        codec::encode(&result, &mut parcel.bytes, &mut parcel.handles).map(|()| parcel)
+    };
+    let encoded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(encode));
     match encoded {
-        Some(Ok(parcel)) => Ok(parcel),
-        _ => Err(Failure::Result),
+        Ok(parcel) => parcel.map_err(|_| Failure::Result),
+        Err(payload) => Err(Phase::Encoding.failure(payload)),
     }
-}
-
-/// Runs foreign code; `None` if it panicked, which the panic itself has reported.
-fn contained<R>(foreign: impl FnOnce() -> R) -> Option<R> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(foreign))
-        .map_err(crate::contain::dispose)
-        .ok()
 }

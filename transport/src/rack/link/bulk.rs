@@ -124,10 +124,15 @@ impl Outgoing {
 
     /// Whether there are pieces that a turn could send: credit is left, and the channel has not
     /// refused the last one, or credit has come.
+    #[inline(always)]
     pub(super) fn has_credit(&self, port: &Port) -> bool {
+        !self.chunks.is_empty() && self.has_credit_for_more(port)
+    }
+
+    fn has_credit_for_more(&self, port: &Port) -> bool {
         let count = u64::from(port.layout().geometry.pieces);
         let is_left = self.sent < self.taken + count && !self.is_refused;
-        !self.chunks.is_empty() && (is_left || port.seal(self.stream.credit, 0) != self.taken)
+        is_left || port.seal(self.stream.credit, 0) != self.taken
     }
 
     fn place(&self, piece: u64, count: u64) -> Place {

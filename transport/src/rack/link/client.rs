@@ -1,13 +1,14 @@
 //! The client's end of a link between processes.
 
 use std::borrow::Cow;
-use std::collections::{VecDeque, vec_deque};
+use std::collections::VecDeque;
 
 use crate::rack::channel::{Channel, Refusal};
 use crate::rack::error::{LinkError, WireError};
 use crate::rack::layout::{Place, RingKind};
 use crate::rack::link::backlog::Backlog;
 use crate::rack::link::bulk::{Incoming, OF_REQUESTS, OF_RESULTS, Outgoing};
+use crate::rack::link::notes::Notes;
 use crate::rack::link::{FIRST, PAYLOAD_BYTES_MAX, TooLong};
 use crate::rack::port::Port;
 use crate::rack::wire::{Content, INLINE_BYTES_MAX, Request, RequestImage, ResultReader, words_of};
@@ -51,12 +52,15 @@ pub struct ClientLink<N> {
     result_room: usize,
     backlog: Backlog,
     /// The notes of all requests that have no result yet, in order.
-    notes: VecDeque<N>,
+    notes: Notes<N>,
     /// How many requests the batches in flight have.
     counts: VecDeque<u16>,
     /// How many requests were published and have no result yet.
     published: usize,
-    results: ResultReader,
+    /// How many results were taken, ever.
+    answered: u64,
+    /// Away while it is lent out.
+    results: Option<Box<ResultReader>>,
     outgoing: Outgoing,
     incoming: Incoming,
     /// The sequence of the next batch to publish.
@@ -95,10 +99,11 @@ impl<N> ClientLink<N> {
             batch: RequestImage::new(),
             result_room: WORDS_UNSEALED,
             backlog: Backlog::default(),
-            notes: VecDeque::new(),
+            notes: Notes::new(),
             counts: VecDeque::new(),
             published: 0,
-            results: ResultReader::new(),
+            answered: 0,
+            results: Some(Box::new(ResultReader::new())),
             outgoing: Outgoing::new(OF_REQUESTS, peer),
             incoming: Incoming::new(OF_RESULTS, peer),
             next: FIRST,
@@ -127,14 +132,34 @@ impl<N> ClientLink<N> {
         if payload.len() > INLINE_BYTES_MAX {
             return self.issue_bulk(request, payload.into_owned(), note);
         }
-        self.notes.push_back(note);
-        if self.backlog.is_empty() && self.admits(&request, payload.len()) {
-            self.result_room -= result_words(&request);
-            self.batch.push(&request, Content::Inline(&payload));
-        } else {
-            self.backlog.push_inline(request, &payload);
-        }
+        self.issue_inline(&request, &payload, || note);
         Ok(())
+    }
+
+    /// [`issue`](Self::issue) of a payload that goes into a slot, with a note that is made where it
+    /// is to lie.
+    ///
+    /// # Panics
+    /// If the payload has more bytes than [`INLINE_BYTES_MAX`], and as `issue`.
+    #[inline(always)]
+    pub fn issue_inline(&mut self, request: &Request, payload: &[u8], note: impl FnOnce() -> N) {
+        self.append(request, payload);
+        self.notes.push(note);
+    }
+
+    #[inline(never)]
+    fn append(&mut self, request: &Request, payload: &[u8]) {
+        assert!(request.kind < Request::KINDS, "no such kind of request");
+        assert!(
+            payload.len() <= INLINE_BYTES_MAX,
+            "it has no room in a slot"
+        );
+        if self.backlog.is_empty() && self.admits(request, payload.len()) {
+            self.result_room -= result_words(request);
+            self.batch.push_inline(request, payload);
+        } else {
+            self.backlog.push_inline(*request, payload);
+        }
     }
 
     #[cold]
@@ -148,7 +173,7 @@ impl<N> ClientLink<N> {
         if bytes > PAYLOAD_BYTES_MAX {
             return Err(TooLong { bytes, note });
         }
-        self.notes.push_back(note);
+        self.notes.push(|| note);
         if self.backlog.is_empty() && self.admits(&request, 0) {
             self.result_room -= result_words(&request);
             self.batch.push(&request, Content::Bulk(bytes));
@@ -205,7 +230,8 @@ impl<N> ClientLink<N> {
             Ok(false) => return Ok(None),
             Err(error) => return Err(self.fail(error)),
         }
-        let record = match self.results.take_record() {
+        let results = self.results.as_mut().expect("it is not lent out");
+        let record = match results.take_record() {
             Ok(record) => record.expect("there is one"),
             Err(error) => {
                 self.failed = Some(error);
@@ -216,12 +242,47 @@ impl<N> ClientLink<N> {
             Content::Inline(payload) => Cow::Borrowed(payload),
             Content::Bulk(bytes) => Cow::Owned(self.incoming.take(bytes)),
         };
+        let status = record.status;
         self.published -= 1;
+        self.answered += 1;
         Ok(Some(Answer {
-            note: self.notes.pop_front().expect("one for each request"),
-            status: record.status,
+            note: self.notes.pop().expect("one for each request"),
+            status,
             payload,
         }))
+    }
+
+    /// Lends out the results of a batch, of which one at least is in its slot, so that they can be
+    /// acted on while requests are issued: with each [`take_note`](Self::take_note), and then
+    /// [`give_back`](Self::give_back). What `poll_result` returns comes before or after.
+    ///
+    /// # Errors
+    /// As [`poll_result`](Self::poll_result).
+    #[inline]
+    pub fn lend_results(&mut self) -> Result<Option<Box<ResultReader>>, WireError> {
+        match self.is_ready() {
+            Ok(true) => Ok(self.results.take_if(|results| !results.is_bulk())),
+            Ok(false) => Ok(None),
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// The note of the next result of those that were lent out.
+    ///
+    /// # Panics
+    /// If there is none.
+    #[inline(always)]
+    pub fn take_note(&mut self) -> N {
+        self.published -= 1;
+        self.answered += 1;
+        self.notes.pop().expect("one for each request")
+    }
+
+    /// Takes back what [`lend_results`](Self::lend_results) has lent out, with what was wrong in it.
+    #[inline]
+    pub fn give_back(&mut self, results: Box<ResultReader>, unreadable: Option<WireError>) {
+        self.failed = self.failed.or(unreadable);
+        self.results = Some(results);
     }
 
     /// Whether something has come that [`poll_result`](Self::poll_result) or
@@ -231,8 +292,11 @@ impl<N> ClientLink<N> {
         if self.failed.is_some() || self.outgoing.has_credit(&self.port) {
             return true;
         }
-        if self.results.left() > 0 {
-            return match self.results.awaited() {
+        let Some(results) = &self.results else {
+            return false;
+        };
+        if results.left() > 0 {
+            return match results.awaited() {
                 Ok(bytes) => self.incoming.has_arrived(&self.port, bytes),
                 Err(_) => true,
             };
@@ -260,6 +324,18 @@ impl<N> ClientLink<N> {
         self.notes.is_empty() && !self.incoming.owes_credit()
     }
 
+    /// How many requests were issued, ever.
+    #[inline(always)]
+    pub fn issued(&self) -> u64 {
+        self.answered + self.notes.len() as u64
+    }
+
+    /// How many results were taken, ever.
+    #[inline(always)]
+    pub fn answered(&self) -> u64 {
+        self.answered
+    }
+
     /// Batches published whose results have not been taken.
     #[inline(always)]
     pub fn in_flight(&self) -> u32 {
@@ -275,13 +351,15 @@ impl<N> ClientLink<N> {
     /// The notes of all requests that have no result, in order, when there will be none.
     pub fn into_unanswered(self) -> Unanswered<N> {
         Unanswered {
-            notes: self.notes.into_iter(),
+            notes: self.notes,
             published: self.published,
         }
     }
 
+    /// Whether the batch that goes out next has room for a request with so many bytes in its slot.
+    /// Another goes out after it, which publishing it early lets come sooner.
     #[inline(always)]
-    fn admits(&self, request: &Request, inline_bytes: usize) -> bool {
+    pub fn admits(&self, request: &Request, inline_bytes: usize) -> bool {
         // A result that is larger than a slot goes in pieces, and leaves room for the others.
         let fits = result_words(request) <= self.result_room || self.batch.count() == 0;
         fits && self.batch.has_room(inline_bytes)
@@ -304,16 +382,21 @@ impl<N> ClientLink<N> {
         }
     }
 
+    #[inline(always)]
+    fn results(&self) -> &ResultReader {
+        self.results.as_ref().expect("it is not lent out")
+    }
+
     /// Whether the next result is here, all of it.
     #[inline(always)]
     fn is_ready(&mut self) -> Result<bool, WireError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        if self.results.left() == 0 && !self.take_batch()? {
+        if self.results().left() == 0 && !self.take_batch()? {
             return Ok(false);
         }
-        let awaited = self.results.awaited()?;
+        let awaited = self.results().awaited()?;
         if awaited == 0 {
             return Ok(true);
         }
@@ -328,10 +411,11 @@ impl<N> ClientLink<N> {
         let Some(&expected) = self.counts.front() else {
             return Ok(false);
         };
-        if !self.results.take(&self.port, self.oldest)? {
+        let results = self.results.as_mut().expect("it is not lent out");
+        if !results.take(&self.port, self.oldest)? {
             return Ok(false);
         }
-        let found = self.results.left();
+        let found = results.left();
         if found != expected {
             return Err(WireError::Results { expected, found });
         }
@@ -355,7 +439,7 @@ impl<N> ClientLink<N> {
 /// What [`ClientLink::into_unanswered`] returns.
 #[derive(Debug)]
 pub struct Unanswered<N> {
-    notes: vec_deque::IntoIter<N>,
+    notes: Notes<N>,
     published: usize,
 }
 
@@ -363,7 +447,7 @@ impl<N> Iterator for Unanswered<N> {
     type Item = (N, Fate);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let note = self.notes.next()?;
+        let note = self.notes.pop()?;
         let Some(published) = self.published.checked_sub(1) else {
             return Some((note, Fate::NotSent));
         };
@@ -372,7 +456,7 @@ impl<N> Iterator for Unanswered<N> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.notes.size_hint()
+        (self.notes.len(), Some(self.notes.len()))
     }
 }
 

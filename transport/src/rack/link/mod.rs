@@ -23,11 +23,12 @@
 mod backlog;
 mod bulk;
 mod client;
+mod notes;
 mod trustee;
 
 pub use bulk::QUEUED_BYTES_MAX;
 pub use client::{Answer, ClientLink, Fate, Unanswered};
-pub use trustee::{Arrived, TrusteeLink};
+pub use trustee::{Arrived, InlineRequest, TrusteeLink};
 
 /// The longest payload.
 pub const PAYLOAD_BYTES_MAX: u64 = 4 << 30;

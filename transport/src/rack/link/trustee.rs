@@ -49,6 +49,37 @@ pub struct Arrived<'a> {
     pub payload: Cow<'a, [u8]>,
 }
 
+/// A request that has arrived in a slot, all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InlineRequest<'a> {
+    /// What to run.
+    pub call: u64,
+    /// On which property.
+    pub property: Property,
+    /// What kind of request it is.
+    pub kind: u8,
+    /// The bytes that go with it.
+    pub payload: &'a [u8],
+}
+
+impl<'a> From<InlineRequest<'a>> for Arrived<'a> {
+    fn from(request: InlineRequest<'a>) -> Self {
+        let InlineRequest {
+            call,
+            property,
+            kind,
+            payload,
+        } = request;
+        let payload = Cow::Borrowed(payload);
+        Self {
+            call,
+            property,
+            kind,
+            payload,
+        }
+    }
+}
+
 impl TrusteeLink {
     /// The end of a link to worker `peer` of the node that writes `port`, as that worker.
     pub fn new(peer: u16, port: Port) -> Self {
@@ -103,6 +134,39 @@ impl TrusteeLink {
             kind: record.kind,
             payload,
         }))
+    }
+
+    /// As [`poll_request`](Self::poll_request), but for requests alone whose payload is in a slot:
+    /// of what is no matter of words, the way through memory takes longer than the request.
+    ///
+    /// # Errors
+    /// As `poll_request`.
+    ///
+    /// # Panics
+    /// As `poll_request`.
+    #[inline(always)]
+    pub fn poll_inline(&mut self) -> Result<Option<InlineRequest<'_>>, WireError> {
+        assert!(!self.is_due, "a request has had no response");
+        match self.is_ready() {
+            Ok(true) if self.requests.is_inline() => {}
+            Ok(_) => return Ok(None),
+            Err(error) => return Err(self.fail(error)),
+        }
+        match self.requests.take_inline() {
+            Ok((call, property, kind, payload)) => {
+                self.is_due = true;
+                Ok(Some(InlineRequest {
+                    call,
+                    property,
+                    kind,
+                    payload,
+                }))
+            }
+            Err(error) => {
+                self.failed = Some(error);
+                Err(error)
+            }
+        }
     }
 
     /// The result of the request that was polled. It goes out with the last of its batch.

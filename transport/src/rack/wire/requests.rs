@@ -68,10 +68,27 @@ impl RequestImage {
     /// If it does not fit.
     #[inline]
     pub fn push(&mut self, request: &Request, content: Content<'_>) {
-        let (is_bulk, length, payload) = match content {
-            Content::Inline(payload) => (false, payload.len() as u64, payload),
-            Content::Bulk(length) => (true, length, &[][..]),
-        };
+        match content {
+            Content::Inline(payload) => self.push_inline(request, payload),
+            Content::Bulk(length) => {
+                self.push_header(request, true, length);
+                self.count += 1;
+            }
+        }
+    }
+
+    /// Appends a request whose payload is in the slot.
+    #[inline(always)]
+    pub(crate) fn push_inline(&mut self, request: &Request, payload: &[u8]) {
+        self.push_header(request, false, payload.len() as u64);
+        let words = words_of(payload.len());
+        self.offset -= words;
+        put_payload(&mut self.bytes.0[8 * self.offset..][..8 * words], payload);
+        self.count += 1;
+    }
+
+    #[inline(always)]
+    fn push_header(&mut self, request: &Request, is_bulk: bool, length: u64) {
         let same_property = self.property == Some(request.property);
         let call = self.call_index(request.call);
         let header = RequestHeader {
@@ -89,10 +106,6 @@ impl RequestImage {
         if call == UNLISTED {
             self.push_word(request.call);
         }
-        let words = words_of(payload.len());
-        self.offset -= words;
-        put_payload(&mut self.bytes.0[8 * self.offset..][..8 * words], payload);
-        self.count += 1;
     }
 
     /// Forgets all that it holds.
@@ -227,6 +240,24 @@ impl RequestReader {
         Ok(if header.is_bulk { header.length } else { 0 })
     }
 
+    /// Whether there is a next request, whose payload is in the slot.
+    #[inline(always)]
+    pub(crate) fn is_inline(&self) -> bool {
+        self.left() > 0 && matches!(self.awaited(), Ok(0))
+    }
+
+    /// Takes the next request: its call, property, kind and payload.
+    ///
+    /// The caller has seen that it [is inline](Self::is_inline).
+    #[inline(always)]
+    pub(crate) fn take_inline(&mut self) -> Result<(u64, Property, u8, &[u8]), WireError> {
+        let (header, property, call) = self.take_header()?;
+        let start = self.cursor.pop_bytes(header.length)?;
+        self.cursor.finish_record()?;
+        let payload = self.cursor.bytes(start, header.length);
+        Ok((call, property, header.kind, payload))
+    }
+
     /// Takes the next request.
     ///
     /// # Errors
@@ -236,20 +267,7 @@ impl RequestReader {
         if self.left() == 0 {
             return Ok(None);
         }
-        let header = RequestHeader::from_word(self.cursor.pop()?);
-        let property = if header.same_property {
-            self.property.ok_or(WireError::NoProperty)?
-        } else {
-            Property::from_word(self.cursor.pop()?)
-        };
-        self.property = Some(property);
-        let call = match header.call {
-            index if usize::from(index) < CALLS => {
-                self.cursor.word(BODY_WORDS + usize::from(index))
-            }
-            UNLISTED => self.cursor.pop()?,
-            index => return Err(WireError::CallIndex(index)),
-        };
+        let (header, property, call) = self.take_header()?;
         let content = if header.is_bulk {
             self.cursor.finish_record()?;
             bulk(header.length)?
@@ -264,6 +282,25 @@ impl RequestReader {
             kind: header.kind,
             content,
         }))
+    }
+
+    #[inline(always)]
+    fn take_header(&mut self) -> Result<(RequestHeader, Property, u64), WireError> {
+        let header = RequestHeader::from_word(self.cursor.pop()?);
+        let property = if header.same_property {
+            self.property.ok_or(WireError::NoProperty)?
+        } else {
+            Property::from_word(self.cursor.pop()?)
+        };
+        self.property = Some(property);
+        let call = match header.call {
+            index if usize::from(index) < CALLS => {
+                self.cursor.word(BODY_WORDS + usize::from(index))
+            }
+            UNLISTED => self.cursor.pop()?,
+            index => return Err(WireError::CallIndex(index)),
+        };
+        Ok((header, property, call))
     }
 }
 

@@ -177,6 +177,34 @@ impl ResultReader {
         Ok(if header.is_bulk { header.length } else { 0 })
     }
 
+    /// Whether there is a next result, whose payload is not in the slot.
+    #[inline(always)]
+    pub(crate) fn is_bulk(&self) -> bool {
+        !matches!(self.awaited(), Ok(0))
+    }
+
+    /// Takes the next result, if its payload is in the slot.
+    ///
+    /// # Errors
+    /// As [`take_record`](Self::take_record).
+    #[inline(always)]
+    pub fn take_inline(&mut self) -> Result<Option<(u8, &[u8])>, WireError> {
+        if self.left() == 0 {
+            return Ok(None);
+        }
+        let header = ResultHeader::from_word(self.cursor.peek()?)?;
+        if header.is_bulk {
+            return Ok(None);
+        }
+        self.cursor.pop()?;
+        let start = self.cursor.pop_bytes(header.length)?;
+        self.cursor.finish_record()?;
+        Ok(Some((
+            header.status,
+            self.cursor.bytes(start, header.length),
+        )))
+    }
+
     /// Takes the next result.
     ///
     /// # Errors
