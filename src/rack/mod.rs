@@ -38,6 +38,7 @@ mod envelope;
 mod error;
 mod failpoints;
 mod handles;
+mod harvest;
 mod image;
 pub mod join;
 mod latch_trust;
@@ -64,6 +65,7 @@ mod tests;
 mod trust;
 mod trustee;
 pub(crate) mod visit;
+mod visits;
 mod words;
 
 pub use calls::Travels;

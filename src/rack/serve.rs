@@ -4,16 +4,9 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use gossamer_transport::rack::wire::{INLINE_BYTES_MAX, ResultReader};
-use gossamer_transport::rack::{InlineRequest, TrusteeLink, WireError};
-
-use crate::contain::{contain, dispose};
 use crate::error::Payload;
 use crate::rack::codec::{Opened, Parcel};
-use crate::rack::entry::CallWord;
-use crate::rack::envelope::{
-    Class, Kind, Nonsense, Relative, Status, Table, control_of, take_token,
-};
+use crate::rack::envelope::{Class, Nonsense, Relative, Status, Table, control_of, take_token};
 use crate::rack::error::{CallError, Refusal};
 use crate::rack::failpoints::reach;
 use crate::rack::handles::Handle;
@@ -25,6 +18,7 @@ use crate::rack::remote::PropertyId;
 use crate::rack::route::{Arrival, Note};
 use crate::rack::side::{Parked, RackSide, peers};
 use crate::rack::visit::{Failure, Outcome, Phase, ReplyTo, Served, Visit};
+use crate::rack::visits::respond;
 use crate::worker::Worker;
 
 /// What is answered to a request: at once, or when its trusts are registered.
@@ -65,139 +59,8 @@ impl RackSide {
         Ok(progressed || route.is_dirty)
     }
 
-    /// Takes results, and acts on each. Those of a batch that lie in its slot are lent out, so that
-    /// nothing of the route is borrowed meanwhile.
-    fn harvest(&self, worker: &Worker, node: u32, at: usize) -> Result<bool, Nonsense> {
-        let nonsense = |_| Nonsense("batch of results");
-        let mut route = self.route(node).borrow_mut();
-        let lent = route.pairs[at].client.lend_results().map_err(nonsense)?;
-        drop(route);
-        let mut harvested = lent.is_some();
-        let acted = match lent {
-            Some(mut results) => {
-                let acted = self.act_on_all(worker, node, at, &mut results);
-                let mut route = self.route(node).borrow_mut();
-                let unreadable = acted.err().flatten();
-                route.pairs[at].client.give_back(results, unreadable);
-                acted.map_err(|_| Nonsense("batch of results"))
-            }
-            None => self
-                .harvest_long(worker, node, at)
-                .map(|long| harvested = long),
-        };
-        let mut route = self.route(node).borrow_mut();
-        route.publish_requests(at);
-        while let Some(share) = route.pairs[at].take_left() {
-            drop(route);
-            drop(share);
-            route = self.route(node).borrow_mut();
-        }
-        acted.map(|()| harvested)
-    }
-
-    /// Takes a result that did not fit into its slot, if it is here.
-    #[cold]
-    fn harvest_long(&self, worker: &Worker, node: u32, at: usize) -> Result<bool, Nonsense> {
-        let mut route = self.route(node).borrow_mut();
-        let answer = route.pairs[at].client.poll_result();
-        let Some(answer) = answer.map_err(|_| Nonsense("batch of results"))? else {
-            return Ok(false);
-        };
-        let (note, status, bytes) = (answer.note, answer.status, answer.payload.into_owned());
-        drop(route);
-        self.settle(worker, node, note, status, &bytes)?;
-        Ok(true)
-    }
-
-    /// Acts on results that were lent out. A panic is reported, and the next is acted on.
-    fn act_on_all(
-        &self,
-        worker: &Worker,
-        node: u32,
-        at: usize,
-        results: &mut ResultReader,
-    ) -> Result<(), Option<WireError>> {
-        let mut acted = None;
-        let mut count = 0;
-        while acted.is_none() {
-            let some = || acted = Some(self.act_on_some(worker, node, at, results, &mut count));
-            contain(some, |panic| worker.report(panic));
-        }
-        acted.expect("it went on until then")
-    }
-
-    /// Acts on results until one panics, and publishes what comes of them. An error is that of the
-    /// link, if it is one.
-    #[inline(always)]
-    fn act_on_some(
-        &self,
-        worker: &Worker,
-        node: u32,
-        at: usize,
-        results: &mut ResultReader,
-        count: &mut u32,
-    ) -> Result<(), Option<WireError>> {
-        while let Some((status, bytes)) = results.take_inline().map_err(Some)? {
-            let mut route = self.route(node).borrow_mut();
-            if *count == RESULTS_PER_BATCH {
-                *count = 0;
-                route.publish_requests(at);
-            }
-            *count += 1;
-            let note = route.pairs[at].client.take_note();
-            drop(route);
-            match note {
-                Note::Now(then) if status == PLAIN => {
-                    let handles = Vec::new();
-                    then.call(worker, &mut Ok(Opened { bytes, handles }));
-                }
-                Note::Posted | Note::Unread if status == PLAIN => {}
-                note => {
-                    let settled = self.settle(worker, node, note, status, bytes);
-                    settled.map_err(|Nonsense(_)| None)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Runs the requests of a batch, as far as they have come.
-    fn serve(&self, worker: &Worker, node: u32, at: usize) -> Result<bool, Nonsense> {
-        let mut route = self.route(node).borrow_mut();
-        let pair = &mut route.pairs[at];
-        let remote = pair.remote;
-        let mut link = pair.trustee.take().expect("a turn is not nested");
-        drop(route);
-        let mut visits = Visits {
-            side: self,
-            worker,
-            node,
-            remote,
-            answer: self.answer.take(),
-            property: None,
-            phase: Cell::new(Phase::Decoding),
-            served: 0,
-            blocked: None,
-        };
-        let served = visits.serve(&mut link);
-        let Visits {
-            answer,
-            served: count,
-            blocked,
-            ..
-        } = visits;
-        self.answer.set(answer);
-        worker.home().stats().add_served(u64::from(count));
-        let mut route = self.route(node).borrow_mut();
-        let pair = &mut route.pairs[at];
-        pair.trustee = Some(link);
-        pair.blocked = blocked;
-        route.publish_results(at);
-        served.map(|()| count > 0)
-    }
-
     /// Acts on a request that has come.
-    fn take(
+    pub(super) fn take(
         &self,
         worker: &Worker,
         (node, remote): (u32, u16),
@@ -309,7 +172,11 @@ impl RackSide {
 
     /// The property of this name, which is that of none if it says so.
     #[inline(always)]
-    fn property(&self, worker: &Worker, id: PropertyId) -> Result<Option<Found>, Failure> {
+    pub(super) fn property(
+        &self,
+        worker: &Worker,
+        id: PropertyId,
+    ) -> Result<Option<Found>, Failure> {
         if id == PropertyId::NONE {
             return Ok(None);
         }
@@ -320,7 +187,7 @@ impl RackSide {
     }
 
     /// What is answered at once: nothing that says anything if nobody looks at it.
-    fn answer_message(
+    pub(super) fn answer_message(
         &self,
         worker: &Worker,
         to: u32,
@@ -362,7 +229,7 @@ impl RackSide {
     }
 
     /// Acts on a result that has come. Of nonsense, too, whoever waits for it hears.
-    fn settle(
+    pub(super) fn settle(
         &self,
         worker: &Worker,
         node: u32,
@@ -458,169 +325,6 @@ impl RackSide {
     }
 }
 
-/// The requests of a batch on one link, one after the other.
-struct Visits<'a> {
-    side: &'a RackSide,
-    worker: &'a Worker,
-    node: u32,
-    remote: u16,
-    /// Where results are put together.
-    answer: Parcel,
-    /// That of the request before, which is mostly that of the next.
-    property: Option<(PropertyId, Found)>,
-    phase: Cell<Phase>,
-    served: u32,
-    /// A request whose trusts are not registered yet.
-    blocked: Option<Arrival>,
-}
-
-impl Visits<'_> {
-    /// Serves what has come of a batch. A panic ends only the request that it comes of.
-    fn serve(&mut self, link: &mut TrusteeLink) -> Result<(), Nonsense> {
-        loop {
-            let mut is_post = false;
-            let some = || self.serve_some(link, &mut is_post);
-            let payload = match catch_unwind(AssertUnwindSafe(some)) {
-                Ok(served) => return served,
-                Err(payload) => payload,
-            };
-            if link.is_due() {
-                let failure = self.phase.get().failure(payload);
-                self.respond_otherwise(link, is_post, Err(failure));
-            } else {
-                self.worker.report(&payload);
-                dispose(payload);
-            }
-        }
-    }
-
-    /// Serves until a request panics.
-    #[inline(always)]
-    fn serve_some(&mut self, link: &mut TrusteeLink, is_post: &mut bool) -> Result<(), Nonsense> {
-        while self.served < REQUESTS_PER_TURN {
-            let request = link.poll_inline();
-            let request = request.map_err(|_| Nonsense("batch of requests"))?;
-            let served = match request {
-                Some(request) if request.kind == CALL || request.kind == POST => {
-                    *is_post = request.kind == POST;
-                    self.visit(&request)
-                }
-                Some(request) => {
-                    let arrival = Arrival::of(request.into())?;
-                    if !self.serve_otherwise(link, arrival)? {
-                        break;
-                    }
-                    continue;
-                }
-                None => {
-                    if !self.serve_long(link)? {
-                        break;
-                    }
-                    continue;
-                }
-            };
-            self.served += 1;
-            match served {
-                Served::Now if !*is_post && self.answer.handles.is_empty() => {
-                    let status = Status::Value { has_table: false };
-                    let bytes = &mut self.answer.bytes;
-                    let payload = match bytes.len() > INLINE_BYTES_MAX {
-                        true => Cow::Owned(std::mem::take(bytes)),
-                        false => Cow::Borrowed(bytes.as_slice()),
-                    };
-                    respond(link, status, payload);
-                }
-                Served::Now => {
-                    let answer = std::mem::take(&mut self.answer);
-                    self.respond_otherwise(link, *is_post, Ok(answer));
-                }
-                Served::Failed(failure) => self.respond_otherwise(link, *is_post, Err(failure)),
-                Served::Later => respond(link, Status::Later, Cow::Borrowed(&[])),
-            }
-        }
-        Ok(())
-    }
-
-    /// Serves a request that did not fit into its slot, if there is one and all of it has come.
-    #[cold]
-    fn serve_long(&mut self, link: &mut TrusteeLink) -> Result<bool, Nonsense> {
-        let request = link.poll_request();
-        let request = request.map_err(|_| Nonsense("batch of requests"))?;
-        match request {
-            Some(request) => {
-                let arrival = Arrival::of(request)?;
-                self.serve_otherwise(link, arrival)
-            }
-            None => Ok(false),
-        }
-    }
-
-    /// Serves a request of any kind; whether others behind it may be served.
-    #[cold]
-    fn serve_otherwise(
-        &mut self,
-        link: &mut TrusteeLink,
-        arrival: Arrival,
-    ) -> Result<bool, Nonsense> {
-        self.served += 1;
-        let from = (self.node, self.remote);
-        let side = self.side;
-        let response = side.take(self.worker, from, arrival, &mut self.blocked)?;
-        let is_served = response.is_some();
-        if let Some((status, bytes)) = response {
-            respond(link, status, Cow::Owned(bytes));
-        }
-        Ok(is_served)
-    }
-
-    /// Runs a call that has nothing but arguments; foreign code.
-    #[inline(always)]
-    fn visit(&mut self, request: &InlineRequest<'_>) -> Served {
-        self.phase.set(Phase::Decoding);
-        let id = PropertyId {
-            index: request.property.index,
-            generation: request.property.generation,
-        };
-        if self.property.as_ref().is_none_or(|(known, _)| *known != id) {
-            match self.side.property(self.worker, id) {
-                Ok(found) => self.property = found.map(|found| (id, found)),
-                Err(failure) => return Served::Failed(failure),
-            }
-        }
-        let Some(entry) = self.side.words.entry(CallWord(request.call)) else {
-            return Served::Failed(Failure::Refused(Refusal::NoEntry));
-        };
-        entry.run(&mut Visit {
-            worker: self.worker,
-            property: self.property.as_ref().map(|(_, found)| &***found),
-            args: Opened {
-                bytes: request.payload,
-                handles: Vec::new(),
-            },
-            answer: &mut self.answer,
-            phase: &self.phase,
-            from: ReplyTo {
-                node: self.node,
-                worker: u32::from(self.remote),
-                token: 0,
-            },
-        })
-    }
-
-    #[cold]
-    fn respond_otherwise(&mut self, link: &mut TrusteeLink, is_post: bool, outcome: Outcome) {
-        let side = self.side;
-        let (status, bytes) = side.answer_message(self.worker, self.node, is_post, outcome);
-        respond(link, status, Cow::Owned(bytes));
-    }
-}
-
-#[inline(always)]
-fn respond(link: &mut TrusteeLink, status: Status, payload: Cow<'_, [u8]>) {
-    let sent = link.respond(status.to_byte(), payload);
-    assert!(sent.is_ok(), "no message is longer than a payload may be");
-}
-
 /// A message with trusts has come.
 fn arrived(worker: &Worker, node: u32, header: refs::Header) -> references::Arrival {
     let peers = peers(worker);
@@ -672,12 +376,3 @@ fn unpacked(
 fn members(worker: &Worker) -> &[Member] {
     worker.shared().rack().members()
 }
-
-/// So many calls are taken from a link in one turn.
-const REQUESTS_PER_TURN: u32 = 64;
-/// After so many results, what came of them is published: the other side works meanwhile.
-const RESULTS_PER_BATCH: u32 = 32;
-/// The status of a value and nothing else, and the kinds of calls with nothing but arguments.
-const PLAIN: u8 = Status::Value { has_table: false }.to_byte();
-const CALL: u8 = Kind::CALL.to_bits();
-const POST: u8 = Kind::POST.to_bits();

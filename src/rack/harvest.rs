@@ -1,0 +1,117 @@
+//! A worker takes the results of what it has asked other nodes.
+//!
+//! Cost of a small result: a header of 8 bytes and its own, copied out of their slot with the whole
+//! batch; the note of its call, 40 bytes of this worker's own; then the entry of whoever awaits it.
+
+use gossamer_transport::rack::WireError;
+use gossamer_transport::rack::wire::ResultReader;
+
+use crate::contain::contain;
+use crate::rack::codec::Opened;
+use crate::rack::envelope::{Nonsense, Status};
+use crate::rack::route::Note;
+use crate::rack::side::RackSide;
+use crate::worker::Worker;
+
+impl RackSide {
+    /// Takes results, and acts on each. Those of a batch that lie in its slot are lent out, so that
+    /// nothing of the route is borrowed meanwhile.
+    pub(super) fn harvest(&self, worker: &Worker, node: u32, at: usize) -> Result<bool, Nonsense> {
+        let nonsense = |_| Nonsense("batch of results");
+        let mut route = self.route(node).borrow_mut();
+        let lent = route.pairs[at].client.lend_results().map_err(nonsense)?;
+        drop(route);
+        let mut harvested = lent.is_some();
+        let acted = match lent {
+            Some(mut results) => {
+                let acted = self.act_on_all(worker, node, at, &mut results);
+                let mut route = self.route(node).borrow_mut();
+                let unreadable = acted.err().flatten();
+                route.pairs[at].client.give_back(results, unreadable);
+                acted.map_err(|_| Nonsense("batch of results"))
+            }
+            None => self
+                .harvest_long(worker, node, at)
+                .map(|long| harvested = long),
+        };
+        let mut route = self.route(node).borrow_mut();
+        route.publish_requests(at);
+        while let Some(share) = route.pairs[at].take_left() {
+            drop(route);
+            drop(share);
+            route = self.route(node).borrow_mut();
+        }
+        acted.map(|()| harvested)
+    }
+
+    /// Takes a result that did not fit into its slot, if it is here.
+    #[cold]
+    fn harvest_long(&self, worker: &Worker, node: u32, at: usize) -> Result<bool, Nonsense> {
+        let mut route = self.route(node).borrow_mut();
+        let answer = route.pairs[at].client.poll_result();
+        let Some(answer) = answer.map_err(|_| Nonsense("batch of results"))? else {
+            return Ok(false);
+        };
+        let (note, status, bytes) = (answer.note, answer.status, answer.payload.into_owned());
+        drop(route);
+        self.settle(worker, node, note, status, &bytes)?;
+        Ok(true)
+    }
+
+    /// Acts on results that were lent out. A panic is reported, and the next is acted on.
+    fn act_on_all(
+        &self,
+        worker: &Worker,
+        node: u32,
+        at: usize,
+        results: &mut ResultReader,
+    ) -> Result<(), Option<WireError>> {
+        let mut acted = None;
+        let mut count = 0;
+        while acted.is_none() {
+            let some = || acted = Some(self.act_on_some(worker, node, at, results, &mut count));
+            contain(some, |panic| worker.report(panic));
+        }
+        acted.expect("it went on until then")
+    }
+
+    /// Acts on results until one panics, and publishes what comes of them. An error is that of the
+    /// link, if it is one.
+    #[inline(always)]
+    fn act_on_some(
+        &self,
+        worker: &Worker,
+        node: u32,
+        at: usize,
+        results: &mut ResultReader,
+        count: &mut u32,
+    ) -> Result<(), Option<WireError>> {
+        while let Some((status, bytes)) = results.take_inline().map_err(Some)? {
+            let mut route = self.route(node).borrow_mut();
+            if *count == RESULTS_PER_BATCH {
+                *count = 0;
+                route.publish_requests(at);
+            }
+            *count += 1;
+            let note = route.pairs[at].client.take_note();
+            drop(route);
+            match note {
+                Note::Now(then) if status == PLAIN => {
+                    let handles = Vec::new();
+                    then.call(worker, &mut Ok(Opened { bytes, handles }));
+                }
+                Note::Posted | Note::Unread if status == PLAIN => {}
+                note => {
+                    let settled = self.settle(worker, node, note, status, bytes);
+                    settled.map_err(|Nonsense(_)| None)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// After so many results, what came of them is published: the other side works meanwhile.
+const RESULTS_PER_BATCH: u32 = 32;
+/// The status of a value and nothing else.
+const PLAIN: u8 = Status::Value { has_table: false }.to_byte();
