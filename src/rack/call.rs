@@ -252,7 +252,7 @@ fn taken(reply: &mut Reply<'_>) -> CallError {
         handles: Vec::new(),
     };
     let taken = std::mem::replace(reply, Ok(empty));
-    taken.err().expect("the caller looked")
+    taken.expect_err("the caller looked")
 }
 
 /// Issues a call at once, from wherever this thread is, and awaits its outcome.

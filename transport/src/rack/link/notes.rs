@@ -35,7 +35,7 @@ impl<N> Notes<N> {
             self.grow();
         }
         let at = self.place(self.length);
-        let before = std::mem::replace(&mut self.places[at], Some(note()));
+        let before = self.places[at].replace(note());
         debug_assert!(before.is_none());
         std::mem::forget(before); // nothing to drop, which the compiler cannot know
         self.length += 1;
