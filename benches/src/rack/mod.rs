@@ -6,13 +6,18 @@
 //! say what was asked for beside what was measured.
 
 mod bare_loop;
+mod beside;
 mod bytes;
 mod load;
 mod node;
 mod process;
 mod raw_tcp;
+mod rivals;
 mod shared_words;
+mod sizes;
 mod small;
+mod start;
+mod streams;
 mod tally;
 
 pub use self::process::play_part;
@@ -26,4 +31,8 @@ use crate::harness::bench::Bench;
 pub fn run(options: &Options) {
     let mut bench = Bench::start("rack", "processes of one host", options);
     small::run(&mut bench);
+    sizes::run(&mut bench);
+    streams::run(&mut bench);
+    beside::run(&mut bench);
+    start::run(&mut bench);
 }

@@ -13,8 +13,10 @@ use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::beside::{self, Beside};
 use super::load::{self, Load};
 use super::process::{Part, Process, say};
+use super::start;
 use crate::harness::machine::Machine;
 
 /// What moves requests between the nodes.
@@ -40,7 +42,7 @@ impl fmt::Display for Fabric {
 /// The processes and workers of a rack, and how those wait.
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
-    pub(super) nodes: usize,
+    nodes: usize,
     fabric: Fabric,
     settings: Settings,
 }
@@ -58,13 +60,18 @@ struct Settings {
 impl Shape {
     /// One process with a worker on each of two cores.
     pub(super) fn in_process(machine: &Machine) -> Self {
+        Self::in_process_of(machine, 2)
+    }
+
+    /// One process with so many workers, on a core each as far as there are enough.
+    pub(super) fn in_process_of(machine: &Machine, workers: usize) -> Self {
         Self {
             nodes: 1,
             fabric: Fabric::Shm,
             settings: Settings {
-                workers: 2,
-                cores: machine.pair().into(),
-                spins: true,
+                workers,
+                cores: (0..workers).map(|worker| machine.core(worker)).collect(),
+                spins: workers <= machine.cores.len(),
             },
         }
     }
@@ -83,6 +90,25 @@ impl Shape {
         }
     }
 
+    /// Processes with so many workers each, wherever they come to run.
+    pub(super) fn anywhere(nodes: usize, workers: usize, fabric: Fabric) -> Self {
+        Self {
+            nodes,
+            fabric,
+            settings: Settings {
+                workers,
+                cores: Vec::new(),
+                spins: false,
+            },
+        }
+    }
+
+    /// The same with workers that do not spin.
+    pub(super) fn parking(mut self) -> Self {
+        self.settings.spins = false;
+        self
+    }
+
     /// Has node 0 do something, and returns what it says.
     ///
     /// # Panics
@@ -94,8 +120,8 @@ impl Shape {
         said
     }
 
-    /// Starts the nodes; the first does something.
-    fn start(&self, job: &Job) -> Vec<Process> {
+    /// Starts the nodes, the first of which does something; they have met when it returns.
+    pub(super) fn start(&self, job: &Job) -> Vec<Process> {
         let (reserved, rendezvous) = reserve().expect("there is a port");
         let start = |node: usize| {
             let plan = Plan {
@@ -136,6 +162,9 @@ pub(super) struct Plan {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Job {
     Load(Load),
+    Beside(Beside),
+    /// See [`start`].
+    Meet,
 }
 
 impl Plan {
@@ -164,6 +193,8 @@ impl Plan {
         }
         match self.job {
             Job::Load(load) => say(&runtime.block_on(load::run(load))),
+            Job::Beside(beside) => say(&runtime.block_on_with(move || beside::ask(beside))),
+            Job::Meet => runtime.block_on(start::meet()),
         }
     }
 }

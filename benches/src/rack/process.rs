@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::bare_loop::BareLoop;
 use super::node::Plan;
 use super::raw_tcp::{PingPong, Stream};
+use super::rivals::Rival;
 
 /// What a process does.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,6 +23,7 @@ pub(super) enum Part {
     BareLoop(BareLoop),
     PingPong(PingPong),
     Stream(Stream),
+    Rival(Rival),
 }
 
 /// What one side of a measurement has done.
@@ -51,6 +53,7 @@ pub fn play_part() {
         Part::BareLoop(side) => say(&side.play()),
         Part::PingPong(side) => say(&side.play()),
         Part::Stream(side) => say(&side.play()),
+        Part::Rival(side) => say(&side.play()),
     }
     std::process::exit(0);
 }
@@ -66,7 +69,6 @@ pub(super) fn say(what: &impl Serialize) {
 /// A process that plays a part; killed when dropped.
 pub(super) struct Process {
     child: Child,
-    /// Taken when it is to go on.
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
@@ -114,9 +116,11 @@ impl Process {
         }
     }
 
-    /// Lets it go on that waits for [`wait_for_word`].
+    /// Lets it go on that waits for a [`word`].
     pub(super) fn go_on(&mut self) {
-        drop(self.input.take());
+        let input = self.input.as_mut().expect("it has not been finished");
+        // What has ended by itself waits for nothing.
+        let _ = input.write_all(b"\n");
     }
 
     /// Waits for its end.
@@ -124,7 +128,8 @@ impl Process {
     /// # Panics
     /// If it ends in failure.
     pub(super) fn finish(mut self) {
-        self.go_on();
+        // Whatever it waits for does not come any more.
+        drop(self.input.take());
         let status = self.child.wait().expect("it is a child");
         assert!(status.success(), "a part of the benchmark: {status}");
     }
@@ -139,20 +144,29 @@ impl Drop for Process {
 }
 
 /// Waits until whoever has started this process lets it go on.
-pub(super) fn wait_for_word() {
-    let ended = io::copy(&mut io::stdin().lock(), &mut io::sink());
-    ended.expect("it can be read");
+pub(super) async fn word() {
+    let (says, said) = futures::channel::oneshot::channel();
+    std::thread::spawn(|| {
+        let line = io::stdin().read_line(&mut String::new());
+        // Who does not wait any more need not hear it.
+        let _ = says.send(line);
+    });
+    let line = said.await.expect("it is said");
+    line.expect("it can be read");
 }
 
-/// Runs both sides of something to their ends; the second is told where the first listens.
+/// Runs both sides of something to their ends; the second is told where the first listens, and
+/// says first what it has done. Returns what the second has done, and the first.
 pub(super) fn pair(part: impl Fn(usize, Option<SocketAddr>) -> Part) -> [Done; 2] {
     let mut first = Process::start(&part(0, None), &[]);
     let address = first.hear();
     let mut second = Process::start(&part(1, Some(address)), &[]);
-    let done = [second.hear(), first.hear()];
-    first.finish();
+    let asked = second.hear();
     second.finish();
-    done
+    first.go_on();
+    let served = first.hear();
+    first.finish();
+    [asked, served]
 }
 
 const PART: &str = "GOSSAMER_BENCH_PART";

@@ -1,9 +1,11 @@
-//! Requests of eight bytes between two cores: of one process, of two, and the limits of both.
+//! Requests of eight bytes between two cores: of one process and of two, with the limits of both,
+//! and what else could be asked over TCP.
 
 use super::bare_loop::{self, MANY, ONE};
 use super::load::{How, Load, Outcome, Sides};
 use super::node::{Fabric, Job, Shape};
 use super::raw_tcp::{self, Wait};
+use super::rivals::{self, Library};
 use crate::delegate::ping_pong;
 use crate::harness::bench::{Bench, Effort};
 use crate::harness::machine::Machine;
@@ -51,6 +53,14 @@ fn tcp(bench: &mut Bench, machine: &Machine) {
     for (name, how, sides, depth) in LOADS {
         let name = format!("tcp, {name}");
         report.row(&name, move |millis| rate(two, how, sides, depth, millis));
+    }
+    for (library, name) in Library::ALL {
+        for tasks in [1, 64, 256] {
+            let name = format!("{name}, {tasks} tasks");
+            report.row(&name, move |millis| {
+                rivals::run(machine, library, tasks, millis)
+            });
+        }
     }
     let effort = effort(bench);
     report.run(&TCP_RATIOS, bench, effort);
@@ -152,7 +162,7 @@ const SHM_RATIOS: [Ratio; 10] = [
     ),
 ];
 
-const TCP_RATIOS: [Ratio; 2] = [
+const TCP_RATIOS: [Ratio; 11] = [
     (
         "round trip, in raw ping-pongs, spinning (asked: at most 1.4)",
         "raw ping-pong, spinning",
@@ -162,5 +172,38 @@ const TCP_RATIOS: [Ratio; 2] = [
         "round trip, in raw ping-pongs, blocking",
         "raw ping-pong, blocking",
         "tcp, 1 task",
+    ),
+    ("1 task, to tarpc", "tcp, 1 task", "tarpc, 1 tasks"),
+    (
+        "64 tasks, to tarpc (asked: at least 20)",
+        "tcp, 64 tasks, one side",
+        "tarpc, 64 tasks",
+    ),
+    (
+        "256 tasks, to tarpc (asked: at least 20)",
+        "tcp, 256 tasks, one side",
+        "tarpc, 256 tasks",
+    ),
+    ("1 task, to tonic", "tcp, 1 task", "tonic, 1 tasks"),
+    (
+        "64 tasks, to tonic (asked: at least 20)",
+        "tcp, 64 tasks, one side",
+        "tonic, 64 tasks",
+    ),
+    (
+        "256 tasks, to tonic (asked: at least 20)",
+        "tcp, 256 tasks, one side",
+        "tonic, 256 tasks",
+    ),
+    ("1 task, to ractor", "tcp, 1 task", "ractor, 1 tasks"),
+    (
+        "64 tasks, to ractor",
+        "tcp, 64 tasks, one side",
+        "ractor, 64 tasks",
+    ),
+    (
+        "256 tasks, to ractor",
+        "tcp, 256 tasks, one side",
+        "ractor, 256 tasks",
     ),
 ];

@@ -1,4 +1,4 @@
-//! What the nodes of a rack use: processor time.
+//! What the nodes of a rack use: processor time, and what their connections carry.
 
 use std::ops::{Add, Sub};
 
@@ -12,6 +12,12 @@ use crate::harness::meter::cpu_time;
 pub(super) struct Tally {
     /// Processor time, in seconds.
     pub(super) cpu: f64,
+    /// Slot images that were written to connections.
+    pub(super) images: u64,
+    /// System calls that wrote them.
+    pub(super) writes: u64,
+    /// Bytes that those took.
+    pub(super) bytes: u64,
 }
 
 impl Tally {
@@ -27,8 +33,12 @@ impl Tally {
     }
 
     fn of_this_node() -> Self {
+        let metrics = gossamer::metrics();
         Self {
             cpu: cpu_time().as_secs_f64(),
+            images: metrics.iter().map(|worker| worker.rack_images_sent).sum(),
+            writes: metrics.iter().map(|worker| worker.rack_writes).sum(),
+            bytes: metrics.iter().map(|worker| worker.rack_bytes_written).sum(),
         }
     }
 }
@@ -39,6 +49,9 @@ impl Add for Tally {
     fn add(self, other: Self) -> Self {
         Self {
             cpu: self.cpu + other.cpu,
+            images: self.images + other.images,
+            writes: self.writes + other.writes,
+            bytes: self.bytes + other.bytes,
         }
     }
 }
@@ -49,6 +62,9 @@ impl Sub for Tally {
     fn sub(self, earlier: Self) -> Self {
         Self {
             cpu: self.cpu - earlier.cpu,
+            images: self.images - earlier.images,
+            writes: self.writes - earlier.writes,
+            bytes: self.bytes - earlier.bytes,
         }
     }
 }
