@@ -203,7 +203,7 @@ impl Side<'_> {
         let requests = requests[requests.len() - 2 * self.shape.records..].chunks_exact(2);
         for (place, request) in requests.enumerate() {
             // Each is made, as by somebody who asks. Relaxed: shown by the store of the sequence.
-            let what = black_box(0_u64) << 32 | place as u64 % 8;
+            let what = (black_box(0_u64) << 32) | (place as u64 % 8);
             request[0].store(what, Ordering::Relaxed);
             request[1].store(black_box(1), Ordering::Relaxed);
         }

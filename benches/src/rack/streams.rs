@@ -17,7 +17,10 @@ pub(super) fn run(bench: &mut Bench) {
         ("rack, workers that park", two.clone().parking()),
         ("rack, workers that spin", two),
     ];
-    let points = LOADS.map(|(depth, bytes)| format!("{depth} of {bytes}"));
+    let points = LOADS.map(|(depth, bytes)| match bytes >> 10 {
+        0 => format!("{depth} of {bytes}"),
+        kibibytes => format!("{depth} of {kibibytes} Ki"),
+    });
     // What the rack has written at a time in this round; the raw stream comes after it.
     let written = LOADS.map(|_| Cell::new(0));
     let written = &written;
