@@ -1,4 +1,4 @@
-//! Sweeps over the payload of a request and over the number of nodes.
+//! Sweeps over the payload of a request, and over the number of nodes.
 
 use super::load::{How, Load, Outcome, Sides};
 use super::node::{Fabric, Job, Shape};
@@ -7,13 +7,16 @@ use crate::harness::sweep::{Kind, Metric, Sweep};
 
 /// Measures both.
 pub(super) fn run(bench: &mut Bench) {
-    for tasks in [1, 64] {
-        payloads(bench, tasks);
-    }
+    payloads(bench, "1 task", How::Apply, 1, 1 << 20);
+    payloads(bench, "64 tasks on one side", How::Apply, 64, 1 << 20);
+    // Of the largest there is no memory for as many.
+    payloads(bench, "256 tasks on one side", How::Apply, 256, 1 << 14);
+    let then = "apply_then, 256 under way on one side";
+    payloads(bench, then, How::ApplyThen, 256, 1 << 14);
     nodes(bench);
 }
 
-fn payloads(bench: &mut Bench, tasks: usize) {
+fn payloads(bench: &mut Bench, what: &str, how: How, depth: usize, bytes_max: usize) {
     let machine = bench.machine.clone();
     let sizes: &[usize] = if bench.options.quick {
         &[8, 64, 1 << 14, 1 << 20]
@@ -32,10 +35,9 @@ fn payloads(bench: &mut Bench, tasks: usize) {
             1 << 20,
         ]
     };
-    let title = match tasks {
-        1 => "payload of a request, 1 task".to_owned(),
-        _ => format!("payload of a request, {tasks} tasks on one side"),
-    };
+    let sizes = sizes.iter().copied().filter(|bytes| *bytes <= bytes_max);
+    let sizes: &Vec<_> = &sizes.collect();
+    let title = format!("payload of a request, {what}");
     let mut sweep = Sweep::new(&title, "bytes", sizes, &METRICS);
     let two = |fabric| Shape::of_processes(&machine, 2, fabric);
     let shapes = [
@@ -48,9 +50,9 @@ fn payloads(bench: &mut Bench, tasks: usize) {
         sweep.add(kind, name, move |point, millis| {
             let bytes = sizes[point];
             let load = Load {
-                how: How::Apply,
+                how,
                 sides: Sides::One,
-                depth: tasks,
+                depth,
                 bytes,
                 millis,
             };

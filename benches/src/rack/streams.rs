@@ -66,8 +66,8 @@ pub(super) fn run(bench: &mut Bench) {
     sweep.run(bench, Effort { rounds, millis });
 }
 
-const TITLE: &str = "tcp: bytes for the processor time of both sides (asked: half of the raw \
-                     stream; two images or more a write)";
+const TITLE: &str =
+    "tcp: bytes for processor time (asked: half of the raw stream; two images a write)";
 
 /// Tasks on one side, and the arguments of each request.
 const LOADS: [(usize, usize); 6] = [
