@@ -34,10 +34,10 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Adds a row, unless others only are asked for; `measure` runs for so many milliseconds and
+    /// Adds a row, unless other rows or tables only are asked for; `measure` runs for so many milliseconds and
     /// returns operations a second.
     pub(crate) fn row(&mut self, name: &str, measure: impl Fn(u64) -> f64 + 'a) {
-        if self.options.wants(name) {
+        if self.options.wants(name) || self.options.wants(self.title) {
             self.rows.push(Row {
                 name: name.to_owned(),
                 rates: Vec::new(),

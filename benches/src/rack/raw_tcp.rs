@@ -172,4 +172,4 @@ fn write_all(stream: &mut TcpStream, mut from: &[u8]) -> io::Result<()> {
 /// About what a small request and its frame take.
 const MESSAGE_BYTES: usize = 64;
 /// As much as the rack's own reader takes at once.
-const READ_BYTES: usize = 160 << 10;
+const READ_BYTES: usize = 320 << 10;
