@@ -43,6 +43,13 @@ pub struct WorkerMetrics {
     pub backlog_depth: u64,
     /// Posts to other nodes that have not run, or may not have, as the node was lost.
     pub posts_lost: u64,
+    /// Slot images that it has written to the connections of a rack over TCP, and pieces of what
+    /// is larger.
+    pub rack_images_sent: u64,
+    /// Writes of the system to the connections of a rack; over shared memory those carry bells.
+    pub rack_writes: u64,
+    /// Bytes that these writes have taken.
+    pub rack_bytes_written: u64,
     /// Properties that its trustee owns now.
     pub properties: u64,
     /// How often the worker has parked.
@@ -70,6 +77,9 @@ impl WorkerMetrics {
             requests_inline: read(&stats.inline),
             backlog_depth: read(&stats.backlog),
             posts_lost: read(&stats.posts_lost),
+            rack_images_sent: read(&stats.rack_images),
+            rack_writes: read(&stats.rack_writes),
+            rack_bytes_written: read(&stats.rack_bytes),
             properties: worker.registry().len() as u64,
             parks: executor.parks,
             unparks: executor.unparks,
@@ -87,6 +97,9 @@ pub(crate) struct Stats {
     inline: AtomicU64,
     backlog: AtomicU64,
     posts_lost: AtomicU64,
+    rack_images: AtomicU64,
+    rack_writes: AtomicU64,
+    rack_bytes: AtomicU64,
 }
 
 impl Stats {
@@ -117,6 +130,17 @@ impl Stats {
     #[cold]
     pub(crate) fn add_post_lost(&self) {
         add(&self.posts_lost, 1);
+    }
+
+    /// So many slot images were handed to a connection of the rack.
+    pub(crate) fn add_rack_images(&self, images: u64) {
+        add(&self.rack_images, images);
+    }
+
+    /// A write to a connection of the rack has taken so many bytes.
+    pub(crate) fn add_rack_write(&self, bytes: usize) {
+        add(&self.rack_writes, 1);
+        add(&self.rack_bytes, bytes as u64);
     }
 
     /// How much delegated work this worker has done, so that a standstill shows.

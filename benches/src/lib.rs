@@ -11,5 +11,6 @@ pub mod kv;
 pub mod kv_inproc;
 pub mod latency;
 pub mod net;
+pub mod rack;
 
 pub use crate::harness::{AllOptions, Options};

@@ -218,16 +218,19 @@ impl From<ChannelError> for OpenError {
 /// Writes what is in the channel, as it comes; ends when the node is lost.
 fn write(stream: &TcpStream, node: u32) -> impl Future<Output = io::Result<()>> {
     poll_fn(move |cx| {
-        Worker::with(|worker| match worker.and_then(Worker::rack) {
-            Some(side) => side.poll_write(stream, node, cx),
-            None => Poll::Ready(Ok(())),
-        })
+        Worker::with(
+            |worker| match worker.and_then(|worker| worker.rack().zip(Some(worker))) {
+                Some((side, worker)) => side.poll_write(worker, stream, node, cx),
+                None => Poll::Ready(Ok(())),
+            },
+        )
     })
 }
 
 impl RackSide {
     fn poll_write(
         &self,
+        worker: &Worker,
         mut stream: &TcpStream,
         node: u32,
         cx: &mut Context<'_>,
@@ -244,6 +247,7 @@ impl RackSide {
             }
             let written = Pin::new(&mut stream).poll_write(cx, route.chunk());
             let count = ready!(written)?;
+            worker.home().stats().add_rack_write(count);
             route.consume(count);
             if route.has_unpublished() {
                 // There is room for more now.

@@ -218,6 +218,14 @@ impl Route {
         }
     }
 
+    /// How many slot images were ever handed to the connection, of a stream.
+    pub(crate) fn images(&self) -> u64 {
+        match &self.fabric {
+            Fabric::Tcp(channel) => channel.frames(),
+            Fabric::Opening | Fabric::Shm(..) => 0,
+        }
+    }
+
     /// What is to be written to the connection.
     pub(crate) fn chunk(&self) -> &[u8] {
         match &self.fabric {

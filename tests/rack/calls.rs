@@ -46,3 +46,36 @@ fn a_panic_comes_to_whoever_awaits() {
         assert_eq!(list.apply(|list| list.len()).await, 1);
     });
 }
+
+#[test]
+fn what_a_connection_carries_is_counted() {
+    const CALLS: u64 = 100;
+    let nodes = Nodes::start(2);
+    let carried = || {
+        let metrics = gossamer::metrics();
+        let sum = |figure: fn(&gossamer::WorkerMetrics) -> u64| metrics.iter().map(figure).sum();
+        let carried: [u64; 3] = [
+            sum(|worker| worker.rack_images_sent),
+            sum(|worker| worker.rack_writes),
+            sum(|worker| worker.rack_bytes_written),
+        ];
+        carried
+    };
+    nodes.block_on(async {
+        let counter = rack::entrust_on(on(1), |_: ()| 0_u64, ()).await;
+        let before = carried();
+        for _ in 0..CALLS {
+            // Answered before the next, so that each has an image and a write of its own.
+            counter.apply(|n| *n += 1).await;
+        }
+        let [images, writes, bytes] = std::array::from_fn(|at| carried()[at] - before[at]);
+        match super::FABRIC {
+            "tcp" => {
+                assert!(images >= CALLS, "{images} images");
+                assert!(writes >= CALLS, "{writes} writes");
+                assert!(bytes > 28 * CALLS, "{bytes} bytes");
+            }
+            _ => assert_eq!(images, 0, "images go through memory"),
+        }
+    });
+}

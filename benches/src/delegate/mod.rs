@@ -12,7 +12,7 @@ mod crowded;
 mod gossamer_side;
 mod load;
 mod locks;
-mod ping_pong;
+pub(crate) mod ping_pong;
 mod ratios;
 mod sweeps;
 mod two_cores;

@@ -99,7 +99,7 @@ impl Clock {
 }
 
 /// Processor time of the process until now.
-fn cpu_time() -> Duration {
+pub(crate) fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::try_from(time).expect("time since the start of the process")
 }

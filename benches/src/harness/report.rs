@@ -34,10 +34,10 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// Adds a row, unless others only are asked for; `measure` runs for so many milliseconds and
+    /// Adds a row, unless other rows or tables only are asked for; `measure` runs for so many milliseconds and
     /// returns operations a second.
     pub(crate) fn row(&mut self, name: &str, measure: impl Fn(u64) -> f64 + 'a) {
-        if self.options.wants(name) {
+        if self.options.wants(name) || self.options.wants(self.title) {
             self.rows.push(Row {
                 name: name.to_owned(),
                 rates: Vec::new(),
@@ -97,12 +97,17 @@ impl Row<'_> {
     fn print(&self) {
         let name = &self.name;
         if let Some([low, median, high]) = range(self.rates.iter().copied()) {
+            let (unit, scale) = if median < 1e6 {
+                ("k/s", 1e3)
+            } else {
+                ("M/s", 1e6)
+            };
             println!(
-                "{name:<46} {:>8.2} M/s {:>9.1} ns   ({:.2} .. {:.2} M/s)",
-                median / 1e6,
+                "{name:<50} {:>8.2} {unit} {:>9.1} ns   ({:.2} .. {:.2} {unit})",
+                median / scale,
                 1e9 / median,
-                low / 1e6,
-                high / 1e6
+                low / scale,
+                high / scale
             );
         }
     }
