@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use futures_rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use futures_rustls::rustls::{
-    AlertDescription, CertificateError, ClientConfig, Error, RootCertStore, ServerConfig,
+    AlertDescription, CertificateError, ClientConfig, Error, RootCertStore, ServerConfig, crypto,
 };
 use futures_rustls::{TlsAcceptor, TlsConnector, client, server};
 use gossamer::net::TcpStream;
@@ -20,7 +20,9 @@ fn acceptor() -> (TlsAcceptor, CertificateDer<'static>) {
     let signed = rcgen::generate_simple_self_signed(names).expect("a certificate");
     let certificate = signed.cert.der().clone();
     let key = PrivateKeyDer::Pkcs8(signed.signing_key.serialize_der().into());
-    let config = ServerConfig::builder()
+    let config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect("versions that it has")
         .with_no_client_auth()
         .with_single_cert(vec![certificate.clone()], key)
         .expect("a key of this certificate");
@@ -33,8 +35,16 @@ fn connector(trusted: impl IntoIterator<Item = CertificateDer<'static>>) -> TlsC
     for certificate in trusted {
         roots.add(certificate).expect("a certificate");
     }
-    let config = ClientConfig::builder().with_root_certificates(roots);
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect("versions that it has")
+        .with_root_certificates(roots);
     Arc::new(config.with_no_client_auth()).into()
+}
+
+/// By name, as there is no default where another is built in as well.
+fn provider() -> Arc<crypto::CryptoProvider> {
+    Arc::new(crypto::ring::default_provider())
 }
 
 fn localhost() -> ServerName<'static> {
