@@ -31,6 +31,8 @@ pub(crate) struct Route {
     /// The task that writes what is in the channel, when it waits for something.
     pub(crate) writer: Option<Waker>,
     pub(crate) is_dead: bool,
+    /// So many slot images have been counted.
+    images_taken: u64,
     /// Whether the node is not being lost, as all workers see it.
     liveness: Arc<AtomicBool>,
 }
@@ -95,6 +97,7 @@ impl Route {
             has_connection: false,
             writer: None,
             is_dead: false,
+            images_taken: 0,
         }
     }
 
@@ -218,12 +221,13 @@ impl Route {
         }
     }
 
-    /// How many slot images were ever handed to the connection, of a stream.
-    pub(crate) fn images(&self) -> u64 {
-        match &self.fabric {
+    /// How many slot images were handed to the connection since the last time, of a stream.
+    pub(crate) fn take_images(&mut self) -> u64 {
+        let images = match &self.fabric {
             Fabric::Tcp(channel) => channel.frames(),
             Fabric::Opening | Fabric::Shm(..) => 0,
-        }
+        };
+        images - std::mem::replace(&mut self.images_taken, images)
     }
 
     /// What is to be written to the connection.

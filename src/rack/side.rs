@@ -419,10 +419,8 @@ impl RackSide {
         if !route.is_dirty || route.is_dead {
             return;
         }
-        let images = route.images();
         let published = route.publish();
-        let stats = worker.home().stats();
-        stats.add_rack_images(route.images() - images);
+        worker.home().stats().add_rack_images(route.take_images());
         let is_needed = route.needs_connection();
         let connect = is_needed && !std::mem::replace(&mut route.has_connection, true);
         let writer = match is_needed {
