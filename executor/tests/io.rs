@@ -273,6 +273,27 @@ fn goes_on_when_the_executor_that_watched_has_ended() {
     assert_eq!(second.expect("data"), 5);
 }
 
+/// Nothing has had to wait for it on the executor that it was made on.
+#[test]
+fn first_waited_for_by_a_thread_without_executor() {
+    let read = run(Idle::Park, async {
+        let (ours, mut theirs) = pair();
+        let waiting = thread::spawn(move || {
+            let mut byte = [0];
+            let mut reading = pin!(read(&ours, &mut byte));
+            let mut cx = Context::from_waker(Waker::noop());
+            assert!(reading.as_mut().poll(&mut cx).is_pending());
+            theirs.write_all(b"!").expect("open");
+            block_on(reading)
+        });
+        while !waiting.is_finished() {
+            yield_now().await;
+        }
+        waiting.join().expect("no panic")
+    });
+    assert_eq!(read.expect("data"), 1);
+}
+
 #[test]
 fn used_from_a_thread_without_executor_once_it_is_watched() {
     let (ours, mut theirs) = pair();
@@ -282,7 +303,7 @@ fn used_from_a_thread_without_executor_once_it_is_watched() {
     assert!(
         error
             .to_string()
-            .contains("use it first in a task of a worker")
+            .contains("wait for it first, in a task of a worker")
     );
 
     let there = Arc::clone(&ours);

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
-use super::reactor::Registration;
+use super::reactor::{Reactor, Registration};
 use super::source::{Interest, Source, Waiter};
 use crate::budget::poll_charge_units;
 use crate::current::with_current;
@@ -14,7 +14,8 @@ use crate::current::with_current;
 /// A descriptor whose readiness an executor watches: a socket, a pipe, anything that epoll takes.
 ///
 /// It must not block (`O_NONBLOCK`). The executor whose task first has to wait for it watches it
-/// from then on; it may be used from any thread, and on any executor.
+/// from then on, or the one on whose thread it was made, if first a thread waits that runs none; it
+/// may be used from any thread, and on any executor.
 ///
 /// ```
 /// use gossamer_executor::io::{Interest, Watch};
@@ -42,13 +43,15 @@ use crate::current::with_current;
 /// # Errors
 ///
 /// Every operation: those of the descriptor; what `epoll_ctl` says, if it is none that can be
-/// watched; and [`ErrorKind::Unsupported`] if it is to be waited for while no executor watches it
-/// and none runs on the calling thread.
+/// watched; and [`ErrorKind::Unsupported`] if it is to be waited for on a thread that runs no
+/// executor, none watches it, and it was made on such a thread as well.
 #[derive(Debug)]
 pub struct Watch<T: AsFd> {
     /// There until `into_inner` or the drop.
     io: Option<T>,
     source: Arc<Source>,
+    /// What watches for the executor that it was made on.
+    home: Option<Arc<Reactor>>,
     registration: Mutex<Option<Registration>>,
 }
 
@@ -58,6 +61,8 @@ impl<T: AsFd> Watch<T> {
         Self {
             io: Some(io),
             source: Arc::default(),
+            // Without descriptors for it there is none; who waits is told so.
+            home: with_current(|executor| executor.and_then(|executor| executor.reactor().ok())),
             registration: Mutex::default(),
         }
     }
@@ -163,7 +168,8 @@ impl<T: AsFd> Watch<T> {
             old.end(fd);
         }
         let reactor = with_current(|executor| executor.map(|executor| executor.reactor()));
-        let reactor = reactor.unwrap_or_else(|| Err(no_executor()))?;
+        let home = || self.home.clone().ok_or_else(no_executor);
+        let reactor = reactor.unwrap_or_else(home)?;
         *registration = Some(reactor.register(fd, Arc::clone(&self.source))?);
         Ok(())
     }
@@ -215,7 +221,7 @@ impl Drop for Place<'_> {
 }
 
 fn no_executor() -> io::Error {
-    let advice = "no worker watches this descriptor yet: use it first in a task of a worker \
-                  (spawn_on, block_on or #[gossamer::main])";
+    let advice = "no worker watches this descriptor yet: make it, or wait for it first, in a task \
+                  of a worker (spawn_on, block_on or #[gossamer::main])";
     io::Error::new(ErrorKind::Unsupported, advice)
 }
