@@ -1,7 +1,7 @@
 //! Links that are cut: for a moment, for longer than a node may be silent, and for ever.
 
 use std::fs;
-use std::thread::sleep;
+use std::thread::park_timeout;
 use std::time::{Duration, Instant};
 
 use crate::judge::judge;
@@ -123,7 +123,7 @@ fn two_hosts_that_do_not_reach_each_other() {
             break *lost;
         }
         assert!(began.elapsed() < LIMIT, "both stay");
-        sleep(PAUSE);
+        park_timeout(PAUSE);
     };
     let kept = 3 - lost;
     // It is told itself.
@@ -172,7 +172,7 @@ fn await_retries(node: &Node) {
     let before = retries(node);
     while retries(node) < before + RETRIES {
         assert!(began.elapsed() < LIMIT, "nothing is sent again");
-        sleep(PAUSE);
+        park_timeout(PAUSE);
     }
 }
 

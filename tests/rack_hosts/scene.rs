@@ -42,7 +42,7 @@ fn body_of_a_node() {
     }
     // Of a node that was cut off they may still be about to hear so.
     while CALLERS.load(Ordering::SeqCst) > 0 {
-        std::thread::sleep(PAUSE);
+        std::thread::park_timeout(PAUSE);
     }
     drop(runtime);
     let told = std::mem::take(&mut *TOLD.lock().expect("no panic"));
