@@ -1,8 +1,10 @@
-//! The encoding of arguments and results: serde by way of bincode, all behind two functions.
+//! The encoding of arguments and results: serde by way of bincode's encoder and a decoder of our
+//! own (decoder.rs), all behind two functions.
 //!
 //! A value is encoded into a buffer that is used again, and decoded from where its bytes came to
-//! lie, so that a small one costs no allocation and, of its bytes, two copies of a word. Integers are fixed: what a value takes does not depend on what it holds. Trusts do not travel
-//! in the bytes but in a table beside them, see handles.rs; the bytes hold their places in it.
+//! lie, so that a small one costs no allocation and, of its bytes, two copies of a word. Integers
+//! are fixed: what a value takes does not depend on what it holds. Trusts do not travel in the
+//! bytes but in a table beside them, see handles.rs; the bytes hold their places in it.
 //!
 //! **Invariant:** no borrow of this module's state is alive while a value's own `Serialize` or
 //! `Deserialize` runs.
@@ -13,7 +15,7 @@ use bincode::error::{DecodeError, EncodeError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::rack::bounded::Bounds;
+use crate::rack::decoder;
 use crate::rack::handles::{Handle, Reading, Writing};
 
 /// Why a value cannot travel.
@@ -117,12 +119,10 @@ pub(crate) fn encode<V: Serialize>(
 pub(crate) fn decode<V: DeserializeOwned>(opened: &mut Opened<'_>) -> Result<V, CodecError> {
     let Opened { bytes, handles } = opened;
     let _reading = Reading::begin(handles);
-    let bounds = Bounds::<V>::of(bytes.len());
-    let (value, read) = bincode::serde::seed_decode_from_slice(bounds, bytes, CONFIGURATION)
-        .map_err(|source| CodecError::Decode { source })?;
-    match bytes.len() - read {
-        0 => Ok(value),
-        bytes => Err(CodecError::LeftOver { bytes }),
+    match decoder::read(bytes) {
+        Ok((value, 0)) => Ok(value),
+        Ok((_, bytes)) => Err(CodecError::LeftOver { bytes }),
+        Err(source) => Err(CodecError::Decode { source }),
     }
 }
 

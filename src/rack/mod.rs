@@ -25,12 +25,12 @@
 mod accept;
 mod barrier;
 mod bells;
-mod bounded;
 mod call;
 mod calls;
 mod codec;
 mod connect;
 mod context;
+mod decoder;
 mod drain;
 mod ending;
 mod entry;
