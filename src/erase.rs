@@ -24,7 +24,7 @@ use gossamer_transport::{CAPTURE_WORDS_MAX, Call, Key, RESULT_WORDS_MAX, Word};
 use crate::client::Client;
 use crate::error::Payload;
 use crate::property::Property;
-use crate::rack::visit::Reply;
+use crate::rack::visit::{Reply, Returned};
 use crate::worker::Worker;
 
 /// Something to be run on a trustee: a closure, and what it is run on.
@@ -195,14 +195,16 @@ impl<U> ResultWords<U> {
 /// What is to be done with the reply to a call on another node: a closure without its type, in
 /// place if it takes few words. It stays on the worker that made it.
 pub(crate) struct Continuation {
-    go_on: unsafe fn(*const Word, Option<(&Worker, &mut Reply<'_>)>),
+    /// The worker, if it is called, and in registers what it is called with: the bytes of a plain
+    /// reply, or another.
+    go_on: unsafe fn(*const Word, Option<&Worker>, &[u8], Option<&mut Reply<'_>>),
     words: [Word; CONTINUATION_WORDS],
     stays: PhantomData<*const ()>,
 }
 
 impl Continuation {
     #[inline(always)]
-    pub(crate) fn new<G: FnOnce(&Worker, &mut Reply<'_>) + 'static>(f: G) -> Self {
+    pub(crate) fn new<G: FnOnce(&Worker, Returned<'_, '_>) + 'static>(f: G) -> Self {
         let mut words = [MaybeUninit::uninit(); CONTINUATION_WORDS];
         // SAFETY: that is the room that it has.
         unsafe { put(words.as_mut_ptr(), f, CONTINUATION_WORDS) };
@@ -215,30 +217,40 @@ impl Continuation {
 
     /// Goes on; foreign code.
     #[inline(always)]
-    pub(crate) fn call(self, worker: &Worker, reply: &mut Reply<'_>) {
+    pub(crate) fn call(self, worker: &Worker, returned: Returned<'_, '_>) {
         let this = ManuallyDrop::new(self);
+        let (bytes, other) = match returned {
+            Returned::Plain(bytes) => (bytes, None),
+            Returned::Other(reply) => ([].as_slice(), Some(reply)),
+        };
         // SAFETY: row 4 of the table: it is not dropped.
-        unsafe { (this.go_on)(this.words.as_ptr(), Some((worker, reply))) };
+        unsafe { (this.go_on)(this.words.as_ptr(), Some(worker), bytes, other) };
     }
 }
 
 impl Drop for Continuation {
     fn drop(&mut self) {
         // SAFETY: row 4 of the table: it was not called.
-        unsafe { (self.go_on)(self.words.as_ptr(), None) };
+        unsafe { (self.go_on)(self.words.as_ptr(), None, &[], None) };
     }
 }
 
 /// # Safety
 /// `Continuation::new::<G>` wrote the words, and they are read once.
-unsafe fn go_on<G: FnOnce(&Worker, &mut Reply<'_>)>(
+unsafe fn go_on<G: FnOnce(&Worker, Returned<'_, '_>)>(
     words: *const Word,
-    reply: Option<(&Worker, &mut Reply<'_>)>,
+    worker: Option<&Worker>,
+    bytes: &[u8],
+    other: Option<&mut Reply<'_>>,
 ) {
     // SAFETY: row 4 of the table, by the contract.
     let f = unsafe { take::<G>(words, CONTINUATION_WORDS) };
-    if let Some((worker, reply)) = reply {
-        f(worker, reply);
+    let Some(worker) = worker else {
+        return;
+    };
+    match other {
+        None => f(worker, Returned::Plain(bytes)),
+        Some(reply) => f(worker, Returned::Other(reply)),
     }
 }
 

@@ -30,13 +30,13 @@ use crate::delegation::{abandon_issued, settle};
 use crate::erase::Continuation;
 use crate::error::{Fault, Outcome};
 use crate::rack::calls::Travels;
-use crate::rack::codec::{self, CodecError, Opened};
+use crate::rack::codec::{self, CodecError, Opened, Parcel};
 use crate::rack::entry::Visits;
 use crate::rack::error::{CallError, NotExecuted};
 use crate::rack::outbound::{Answers, Arguments, Outbound, encode};
 use crate::rack::remote::Remote;
 use crate::rack::route::Note;
-use crate::rack::visit::Reply;
+use crate::rack::visit::{Reply, Returned};
 use crate::shared::{Message, Shared};
 use crate::worker::Worker;
 
@@ -92,8 +92,8 @@ impl<'a, V: Visits, F: 'static, A: Travels, U: Travels> Call<'a, V, F, A, U> {
         };
         self.remote.set_used_by(worker);
         side.issue(worker, &question, &mut arguments, || {
-            Note::Now(Continuation::new(move |worker, reply| {
-                finish::<U>(worker, entry, reply);
+            Note::Now(Continuation::new(move |worker, returned| {
+                finish::<U>(worker, entry, returned);
             }))
         });
         Poll::Pending
@@ -187,10 +187,10 @@ impl<V, F, A, U> Drop for Call<'_, V, F, A, U> {
 
 /// Acts on the reply to a call that a future awaits; foreign code.
 #[inline(always)]
-fn finish<U: Travels>(worker: &Worker, entry: u32, reply: &mut Reply<'_>) {
+fn finish<U: Travels>(worker: &Worker, entry: u32, returned: Returned<'_, '_>) {
     let pending = worker.client.pending();
     let fails = FailsOnUnwind::<U>(worker, entry, PhantomData);
-    let decoded = decoded::<U>(reply);
+    let decoded = decoded::<U>(returned);
     std::mem::forget(fails);
     match decoded {
         Ok(result) => pending.finish(&worker.client, entry, result),
@@ -234,12 +234,23 @@ fn error_of<U>(outcome: Outcome<U>, node: u32) -> Result<U, CallError> {
 
 /// Decodes the result of a reply. Runs foreign code.
 #[inline(always)]
-pub(crate) fn decoded<U: Travels>(reply: &mut Reply<'_>) -> Result<U, CallError> {
+pub(crate) fn decoded<U: Travels>(returned: Returned<'_, '_>) -> Result<U, CallError> {
+    let decoded = match returned {
+        Returned::Plain(bytes) => codec::decode(bytes, &mut Vec::new()),
+        Returned::Other(reply) => return decoded_other(reply),
+    };
+    match decoded {
+        Ok(result) => Ok(result),
+        Err(source) => Err(CallError::Result { source }),
+    }
+}
+
+#[cold]
+fn decoded_other<U: Travels>(reply: &mut Reply<'_>) -> Result<U, CallError> {
     match reply {
-        Ok(opened) => match codec::decode(opened) {
-            Ok(result) => Ok(result),
-            Err(source) => Err(CallError::Result { source }),
-        },
+        Ok(Opened { bytes, handles }) => {
+            codec::decode(bytes, handles).map_err(|source| CallError::Result { source })
+        }
         Err(_) => Err(taken(reply)),
     }
 }
@@ -263,10 +274,14 @@ pub(crate) fn ask<U: Travels>(
     let node = outbound.question.to.node as usize;
     let (sender, receiver) = oneshot::channel();
     issue(shared, outbound, move || {
-        let send = move |_: &Worker, reply: &mut Reply<'_>| {
-            let reply = match reply {
-                Ok(opened) => Ok(opened.take_parcel()),
-                Err(_) => Err(taken(reply)),
+        let send = move |_: &Worker, returned: Returned<'_, '_>| {
+            let reply = match returned {
+                Returned::Plain(bytes) => Ok(Parcel {
+                    bytes: bytes.to_vec(),
+                    handles: Vec::new(),
+                }),
+                Returned::Other(Ok(opened)) => Ok(opened.take_parcel()),
+                Returned::Other(reply) => Err(taken(reply)),
             };
             // Who is gone needs no answer.
             drop(sender.send(reply));
@@ -276,7 +291,7 @@ pub(crate) fn ask<U: Travels>(
     async move {
         // Nobody sends if the runtime has gone.
         let reply = receiver.await.unwrap_or(Err(CallError::Unknown { node }));
-        reply.and_then(|mut parcel| decoded(&mut Ok(parcel.open())))
+        reply.and_then(|mut parcel| decoded_other(&mut Ok(parcel.open())))
     }
 }
 

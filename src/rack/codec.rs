@@ -116,8 +116,10 @@ pub(crate) fn encode<V: Serialize>(
 
 /// Decodes a value, all of the bytes, and takes the trusts. Runs foreign code.
 #[inline(always)]
-pub(crate) fn decode<V: DeserializeOwned>(opened: &mut Opened<'_>) -> Result<V, CodecError> {
-    let Opened { bytes, handles } = opened;
+pub(crate) fn decode<V: DeserializeOwned>(
+    bytes: &[u8],
+    handles: &mut Vec<Handle>,
+) -> Result<V, CodecError> {
     let _reading = Reading::begin(handles);
     match decoder::read(bytes) {
         Ok((value, 0)) => Ok(value),
@@ -268,8 +270,7 @@ mod tests {
     }
 
     fn back<V: DeserializeOwned>(bytes: Vec<u8>) -> Result<V, CodecError> {
-        let handles = Vec::new();
-        decode(&mut Parcel { bytes, handles }.open())
+        decode(&bytes, &mut Vec::new())
     }
 
     #[test]

@@ -7,10 +7,10 @@ use gossamer_transport::rack::WireError;
 use gossamer_transport::rack::wire::ResultReader;
 
 use crate::contain::contain;
-use crate::rack::codec::Opened;
 use crate::rack::envelope::{Nonsense, Status};
 use crate::rack::route::Note;
 use crate::rack::side::RackSide;
+use crate::rack::visit::Returned;
 use crate::worker::Worker;
 
 impl RackSide {
@@ -97,8 +97,7 @@ impl RackSide {
             drop(route);
             match note {
                 Note::Now(then) if status == PLAIN => {
-                    let handles = Vec::new();
-                    then.call(worker, &mut Ok(Opened { bytes, handles }));
+                    then.call(worker, Returned::Plain(bytes));
                 }
                 Note::Posted | Note::Unread if status == PLAIN => {}
                 note => {

@@ -7,7 +7,7 @@ use crate::rack::error::{CallError, NotExecuted};
 use crate::rack::outbound::Outbound;
 use crate::rack::refs::{self, Control, Envelope};
 use crate::rack::remote::{Home, PropertyId, Share};
-use crate::rack::visit::{Outcome, ReplyTo};
+use crate::rack::visit::{Outcome, ReplyTo, Returned};
 use crate::worker::Worker;
 
 impl Worker {
@@ -25,7 +25,8 @@ impl Worker {
             side.issue_otherwise(self, &question, parcel, then, target);
         } else if let Some(then) = then {
             // A trust of another node is none of a rack of one.
-            then.call(self, &mut Err(CallError::NotExecuted(NotExecuted::Closed)));
+            let mut closed = Err(CallError::NotExecuted(NotExecuted::Closed));
+            then.call(self, Returned::Other(&mut closed));
         }
     }
 

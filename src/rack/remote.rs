@@ -14,7 +14,7 @@ use crate::rack::outbound::{Answers, Arguments, Outbound, Question, encode, shar
 use crate::rack::refs::{Event, Key};
 use crate::rack::route::Note;
 use crate::rack::side::RackSide;
-use crate::rack::visit::Reply;
+use crate::rack::visit::Returned;
 use crate::shared::{Message, RuntimeId, Shared};
 use crate::sync::{AtomicU64, Ordering};
 use crate::worker::Worker;
@@ -157,13 +157,14 @@ impl Remote {
             charge();
             self.set_used_by(worker);
             side.issue(worker, &question, &mut arguments, || {
-                let then = move |_: &Worker, reply: &mut Reply<'_>| match decoded::<U>(reply) {
-                    Ok(result) => then(result),
-                    Err(error) => {
-                        drop(then); // foreign code, which must not run in an unwind
-                        error.raise() // whoever runs it tells the panic hook
-                    }
-                };
+                let then =
+                    move |_: &Worker, returned: Returned<'_, '_>| match decoded::<U>(returned) {
+                        Ok(result) => then(result),
+                        Err(error) => {
+                            drop(then); // foreign code, which must not run in an unwind
+                            error.raise() // whoever runs it tells the panic hook
+                        }
+                    };
                 Note::Now(Continuation::new(then))
             });
         });

@@ -137,10 +137,7 @@ impl RackSide {
         handles: &[refs::Handle],
         from: ReplyTo,
     ) -> (Status, Vec<u8>) {
-        let args = Opened {
-            handles: trusts(worker.shared(), handles, &arrival.relatives),
-            bytes: &arrival.bytes,
-        };
+        let mut handles = trusts(worker.shared(), handles, &arrival.relatives);
         let mut answer = Parcel::default();
         let phase = Cell::new(Phase::Decoding);
         let visit = || {
@@ -152,7 +149,8 @@ impl RackSide {
             Ok(entry.run(&mut Visit {
                 worker,
                 property,
-                args,
+                args: &arrival.bytes,
+                handles: &mut handles,
                 answer: &mut answer,
                 phase: &phase,
                 from,

@@ -27,7 +27,7 @@ use crate::rack::properties::Properties;
 use crate::rack::refs::{self, Control, Envelope, Moment, Step};
 use crate::rack::remote::{Home, PropertyId, Remote, Share};
 use crate::rack::route::{Arrival, Note, Route};
-use crate::rack::visit::{Outcome, Reply, ReplyTo};
+use crate::rack::visit::{Outcome, Reply, ReplyTo, Returned};
 use crate::rack::words::Words;
 use crate::worker::Worker;
 
@@ -399,7 +399,7 @@ impl RackSide {
     ) {
         if let Some(then) = then {
             contain(
-                || then.call(worker, &mut reply),
+                || then.call(worker, Returned::Other(&mut reply)),
                 |panic| worker.report(panic),
             );
         }

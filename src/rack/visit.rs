@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{ApplyError, Fault, Payload};
 use crate::rack::codec::{self, CodecError, Opened, Parcel};
 use crate::rack::error::{CallError, NotExecuted, Refusal};
-use crate::rack::handles::Exportable;
+use crate::rack::handles::{Exportable, Handle};
 use crate::worker::Worker;
 
 /// A call, and whom it is from. It is run outside all delegated code of the worker, and may panic:
@@ -18,7 +18,10 @@ pub(crate) struct Visit<'a> {
     pub(crate) worker: &'a Worker,
     /// The property that it is on, if it is on one.
     pub(crate) property: Option<&'a dyn Exportable>,
-    pub(crate) args: Opened<'a>,
+    /// The bytes of its arguments.
+    pub(crate) args: &'a [u8],
+    /// The trusts in them.
+    pub(crate) handles: &'a mut Vec<Handle>,
     /// Where its result goes.
     pub(crate) answer: &'a mut Parcel,
     pub(crate) phase: &'a Cell<Phase>,
@@ -72,6 +75,13 @@ pub(crate) enum Failure {
 /// What has come back of a call, or what is known in its place.
 pub(crate) type Reply<'a> = Result<Opened<'a>, CallError>;
 
+/// A reply as it is handed on to whoever awaits it.
+pub(crate) enum Returned<'r, 'a> {
+    /// A value without trusts: its bytes.
+    Plain(&'a [u8]),
+    Other(&'r mut Reply<'a>),
+}
+
 impl Visit<'_> {
     /// The property that it is on, which is to be such a one.
     #[inline(always)]
@@ -86,7 +96,7 @@ impl Visit<'_> {
     /// Decodes the arguments.
     #[inline(always)]
     pub(crate) fn arguments<A: DeserializeOwned>(&mut self) -> Result<A, Failure> {
-        let decoded = codec::decode(&mut self.args);
+        let decoded = codec::decode(self.args, self.handles);
         self.phase.set(Phase::Running);
         match decoded {
             Ok(args) => Ok(args),

@@ -13,10 +13,11 @@ use gossamer_transport::rack::wire::INLINE_BYTES_MAX;
 use gossamer_transport::rack::{InlineRequest, TrusteeLink};
 
 use crate::contain::dispose;
-use crate::rack::codec::{Opened, Parcel};
+use crate::rack::codec::Parcel;
 use crate::rack::entry::CallWord;
 use crate::rack::envelope::{Kind, Nonsense, Status};
 use crate::rack::error::Refusal;
+use crate::rack::handles::Handle;
 use crate::rack::properties::Found;
 use crate::rack::remote::PropertyId;
 use crate::rack::route::Arrival;
@@ -38,6 +39,7 @@ impl RackSide {
             node,
             remote,
             answer: self.answer.take(),
+            handles: Vec::new(),
             property: None,
             phase: Cell::new(Phase::Decoding),
             served: 0,
@@ -69,6 +71,8 @@ struct Visits<'a> {
     remote: u16,
     /// Where results are put together.
     answer: Parcel,
+    /// The trusts in the arguments of a call that has none.
+    handles: Vec<Handle>,
     /// That of the request before, which is mostly that of the next.
     property: Option<(PropertyId, Found)>,
     phase: Cell<Phase>,
@@ -125,13 +129,11 @@ impl Visits<'_> {
             self.served += 1;
             match served {
                 Served::Now if !*is_post && self.answer.handles.is_empty() => {
-                    let status = Status::Value { has_table: false };
                     let bytes = &mut self.answer.bytes;
-                    let payload = match bytes.len() > INLINE_BYTES_MAX {
-                        true => Cow::Owned(std::mem::take(bytes)),
-                        false => Cow::Borrowed(bytes.as_slice()),
-                    };
-                    respond(link, status, payload);
+                    match bytes.len() > INLINE_BYTES_MAX {
+                        true => respond(link, PLAIN, Cow::Owned(std::mem::take(bytes))),
+                        false => link.respond_inline(PLAIN.to_byte(), bytes),
+                    }
                 }
                 Served::Now => {
                     let answer = std::mem::take(&mut self.answer);
@@ -196,10 +198,8 @@ impl Visits<'_> {
         entry.run(&mut Visit {
             worker: self.worker,
             property: self.property.as_ref().map(|(_, found)| &***found),
-            args: Opened {
-                bytes: request.payload,
-                handles: Vec::new(),
-            },
+            args: request.payload,
+            handles: &mut self.handles,
             answer: &mut self.answer,
             phase: &self.phase,
             from: ReplyTo {
@@ -218,12 +218,14 @@ impl Visits<'_> {
     }
 }
 
-#[inline(always)]
+#[inline(never)]
 pub(super) fn respond(link: &mut TrusteeLink, status: Status, payload: Cow<'_, [u8]>) {
     let sent = link.respond(status.to_byte(), payload);
     assert!(sent.is_ok(), "no message is longer than a payload may be");
 }
 
+/// A value and nothing else.
+const PLAIN: Status = Status::Value { has_table: false };
 /// So many calls are taken from a link in one turn.
 const REQUESTS_PER_TURN: u32 = 64;
 /// The kinds of calls with nothing but arguments.

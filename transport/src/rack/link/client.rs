@@ -147,7 +147,7 @@ impl<N> ClientLink<N> {
         self.notes.push(note);
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn append(&mut self, request: &Request, payload: &[u8]) {
         assert!(request.kind < Request::KINDS, "no such kind of request");
         assert!(

@@ -8,7 +8,7 @@ use crate::rack::layout::{Place, RingKind};
 use crate::rack::link::bulk::{Incoming, OF_REQUESTS, OF_RESULTS, Outgoing, QUEUED_BYTES_MAX};
 use crate::rack::link::{FIRST, PAYLOAD_BYTES_MAX, TooLong};
 use crate::rack::port::Port;
-use crate::rack::wire::{Content, Property, RequestReader, ResultImage};
+use crate::rack::wire::{Content, INLINE_BYTES_MAX, Property, RequestReader, ResultImage};
 
 /// The trustee's end; see [`ClientLink`](crate::rack::ClientLink) for an example.
 ///
@@ -194,6 +194,24 @@ impl TrusteeLink {
         self.is_due = false;
         self.served += 1;
         Ok(())
+    }
+
+    /// [`respond`](Self::respond) with a payload that would go into an empty slot.
+    ///
+    /// # Panics
+    /// If the payload has more bytes than [`INLINE_BYTES_MAX`], and as `respond`.
+    #[inline(always)]
+    pub fn respond_inline(&mut self, status: u8, payload: &[u8]) {
+        assert!(self.is_due, "no request waits for a response");
+        assert!(
+            payload.len() <= INLINE_BYTES_MAX,
+            "it has no room in a slot"
+        );
+        if !self.results.push(status, payload) {
+            self.outgoing.push(payload.to_vec());
+        }
+        self.is_due = false;
+        self.served += 1;
     }
 
     /// Pushes the results of a whole batch, pieces and credit into the channel, as they find room;

@@ -78,7 +78,7 @@ impl ResultImage {
     ///
     /// # Panics
     /// If the batch has all of its results.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, status: u8, payload: &[u8]) -> bool {
         self.left = self.left.checked_sub(1).expect("one result a request");
         self.count += 1;
