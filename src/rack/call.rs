@@ -82,6 +82,7 @@ impl<'a, V: Visits, F: 'static, A: Travels, U: Travels> Call<'a, V, F, A, U> {
             let closed = CallError::NotExecuted(NotExecuted::Closed);
             return Poll::Ready(Err(closed));
         };
+        side.prepare(self.remote.home());
         let question = self.remote.question::<V, F, U>(side, Answers::Now)?;
         let mut arguments = Arguments::default();
         encode(args, &mut arguments.bytes, &mut arguments.handles)?;

@@ -161,6 +161,22 @@ impl Route {
         self.is_dirty = true;
     }
 
+    /// A request is about to be issued.
+    #[inline(always)]
+    pub(crate) fn prepare(&mut self, at: usize) {
+        if let Fabric::Shm(channel, _) = &mut self.fabric {
+            self.pairs[at].client.prepare(channel);
+        }
+    }
+
+    /// The requests of a batch are about to be run.
+    #[inline(always)]
+    pub(crate) fn prepare_results(&mut self, at: usize) {
+        if let Fabric::Shm(channel, _) = &mut self.fabric {
+            self.pairs[at].trustee().prepare(channel);
+        }
+    }
+
     /// Hands a request to its link, whose payload may be long.
     pub(crate) fn issue_long(&mut self, at: usize, request: Request, payload: Vec<u8>, note: Note) {
         let sent = self.pairs[at].client.issue(request, payload, note);

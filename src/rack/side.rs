@@ -126,6 +126,19 @@ impl RackSide {
                 || self.routes.iter().any(|route| route.borrow().has_arrived()))
     }
 
+    /// Says that a call is about to be issued, ahead of what else that takes; if others are to go
+    /// out already, there is no hurry.
+    #[inline(always)]
+    pub(crate) fn prepare(&self, to: Home) {
+        if self.is_dirty.get() {
+            return;
+        }
+        let mut route = self.route(to.node).borrow_mut();
+        if let Some(at) = route.open_pair(to.worker) {
+            route.prepare(at);
+        }
+    }
+
     /// Issues a call to another node, whose outcome does not come later: with its arguments, the
     /// trusts in them, and what is to be done with the reply, if anything. Runs no foreign code.
     #[inline(always)]

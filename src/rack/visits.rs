@@ -29,6 +29,7 @@ impl RackSide {
     /// Runs the requests of a batch, as far as they have come.
     pub(super) fn serve(&self, worker: &Worker, node: u32, at: usize) -> Result<bool, Nonsense> {
         let mut route = self.route(node).borrow_mut();
+        route.prepare_results(at);
         let pair = &mut route.pairs[at];
         let remote = pair.remote;
         let mut link = pair.trustee.take().expect("a turn is not nested");

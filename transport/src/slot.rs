@@ -46,7 +46,7 @@ pub(crate) const WORDS_UNSEALED: usize = WORDS - 1;
 const WORDS: usize = SLOT_BYTES / size_of::<Word>();
 const TRAILER_WORDS: usize = CALLS + 1;
 
-const LINE_WORDS: usize = 8;
+pub(crate) const LINE_WORDS: usize = 8;
 
 /// Copies words one by one if they are few.
 ///
@@ -73,7 +73,7 @@ unsafe fn copy_words(words: &[Word], target: *mut Word) {
 
 /// Asks for the cache line at `address`, where the processor has a way to.
 #[inline(always)]
-fn prefetch(address: *const Word) {
+pub(crate) fn prefetch(address: *const Word) {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -86,7 +86,7 @@ fn prefetch(address: *const Word) {
 
 /// Asks for the cache line at `address` to write it, where the processor has a way to.
 #[inline(always)]
-fn prefetch_to_write(address: *const Word) {
+pub(crate) fn prefetch_to_write(address: *const Word) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         // SAFETY: a prefetch of any address is only a hint, and a processor without this one

@@ -25,6 +25,9 @@ pub trait Channel {
     /// never the peer's.
     fn push(&mut self, place: Place, used: &[u8], seal: u64) -> Result<(), Refusal>;
 
+    /// Something is about to be pushed to `place`: what can be done for it ahead is to be done now.
+    fn prepare(&mut self, _place: Place) {}
+
     /// Sends what was pushed, for fabrics that gather.
     ///
     /// # Errors

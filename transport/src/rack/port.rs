@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::rack::error::{AttachError, WireError};
 use crate::rack::layout::{Layout, Place, RingKind};
 use crate::rack::mapping::Mapping;
+use crate::slot::{LINE_WORDS, prefetch, prefetch_to_write};
 use crate::sync::{AtomicU64, Ordering};
 
 /// Memory that remote workers write for the workers of one node; a clone is the same memory.
@@ -133,6 +134,15 @@ impl Port {
         last.store(seal, Ordering::Release);
     }
 
+    /// Asks for the line of a place's seal and the one below it, to write them.
+    #[inline(always)]
+    pub(crate) fn prepare(&self, ring: RingKind, index: u16) {
+        let words = self.words(ring, index);
+        for word in words.iter().rev().step_by(LINE_WORDS).take(2) {
+            prefetch_to_write((&raw const *word).cast());
+        }
+    }
+
     /// The sealed word of a place of ours.
     #[inline(always)]
     pub(crate) fn seal(&self, ring: RingKind, index: u16) -> u64 {
@@ -150,6 +160,10 @@ impl Port {
         let words = self.words(ring, index);
         let body = &words[..words.len() - 1];
         let body = &body[body.len() - target.len().div_ceil(8)..];
+        // They are another core's: so all are on their way at once.
+        for line in body.iter().step_by(LINE_WORDS) {
+            prefetch((&raw const *line).cast());
+        }
         let (chunks, rest) = target.as_chunks_mut();
         for (chunk, word) in chunks.iter_mut().zip(body) {
             // Relaxed: ordered by the seal; whatever it is, it is read this once.

@@ -184,6 +184,15 @@ impl<N> ClientLink<N> {
         Ok(())
     }
 
+    /// Says that a request is about to be issued, ahead of what else that takes; if others are to
+    /// go out already, there is no hurry.
+    #[inline(always)]
+    pub fn prepare(&mut self, channel: &mut impl Channel) {
+        if self.batch.count() == 0 {
+            channel.prepare(self.place());
+        }
+    }
+
     /// Pushes all that finds room, pieces and credit included, into the channel; returns how many
     /// batches that were. What finds none goes out by a later call.
     ///
@@ -196,11 +205,7 @@ impl<N> ClientLink<N> {
         let before = self.next;
         let depth = u32::from(self.port.layout().geometry.depth);
         while self.batch.count() > 0 && self.in_flight() < depth {
-            let place = Place {
-                ring: RingKind::Requests,
-                worker: self.peer,
-                index: (self.next & (depth - 1)) as u16,
-            };
+            let place = self.place();
             let (used, seal) = self.batch.sealed(self.next);
             match channel.push(place, used, seal) {
                 Ok(()) => self.batch_went_out(),
@@ -379,6 +384,16 @@ impl<N> ClientLink<N> {
             if let Some(payload) = self.backlog.pop_into(&mut self.batch) {
                 self.outgoing.push(payload);
             }
+        }
+    }
+
+    /// Where the next batch goes.
+    #[inline(always)]
+    fn place(&self) -> Place {
+        Place {
+            ring: RingKind::Requests,
+            worker: self.peer,
+            index: self.index_of(self.next),
         }
     }
 

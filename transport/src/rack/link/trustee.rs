@@ -9,6 +9,7 @@ use crate::rack::link::bulk::{Incoming, OF_REQUESTS, OF_RESULTS, Outgoing, QUEUE
 use crate::rack::link::{FIRST, PAYLOAD_BYTES_MAX, TooLong};
 use crate::rack::port::Port;
 use crate::rack::wire::{Content, INLINE_BYTES_MAX, Property, RequestReader, ResultImage};
+use crate::slot::Seal;
 
 /// The trustee's end; see [`ClientLink`](crate::rack::ClientLink) for an example.
 ///
@@ -214,6 +215,18 @@ impl TrusteeLink {
         self.served += 1;
     }
 
+    /// Says that the requests of a batch that has come are about to be run: if they are more than
+    /// one, their results are prepared for. For one it would be too early: the client, which polls
+    /// for its result, would take the line back.
+    #[inline(always)]
+    pub fn prepare(&mut self, channel: &mut impl Channel) {
+        let index = self.index_of(self.next);
+        let seal = Seal::from_word(self.port.seal(RingKind::Requests, index));
+        if seal.count > 1 {
+            channel.prepare(self.place());
+        }
+    }
+
     /// Pushes the results of a whole batch, pieces and credit into the channel, as they find room;
     /// returns whether anything went.
     ///
@@ -225,11 +238,7 @@ impl TrusteeLink {
     pub fn publish(&mut self, channel: &mut impl Channel) -> Result<bool, LinkError> {
         let mut went = false;
         if self.is_complete() {
-            let place = Place {
-                ring: RingKind::Results,
-                worker: self.peer,
-                index: self.index_of(self.next),
-            };
+            let place = self.place();
             let (used, seal) = self.results.sealed(self.next);
             match channel.push(place, used, seal) {
                 Ok(()) => {
@@ -330,6 +339,16 @@ impl TrusteeLink {
             return Err(WireError::PayloadLength(awaited));
         }
         self.incoming.fill(&self.port, awaited)
+    }
+
+    /// Where the results of the batch go.
+    #[inline(always)]
+    fn place(&self) -> Place {
+        Place {
+            ring: RingKind::Results,
+            worker: self.peer,
+            index: self.index_of(self.next),
+        }
     }
 
     #[inline(always)]

@@ -97,6 +97,11 @@ impl crate::rack::Channel for Channel {
         Ok(())
     }
 
+    #[inline(always)]
+    fn prepare(&mut self, place: Place) {
+        self.ports[usize::from(place.worker)].prepare(place.ring, place.index);
+    }
+
     #[inline]
     fn flush(&mut self) -> Result<(), Refusal> {
         if self.is_touched {
