@@ -148,13 +148,18 @@ impl TrusteeLink {
     #[inline(always)]
     pub fn poll_inline(&mut self) -> Result<Option<InlineRequest<'_>>, WireError> {
         assert!(!self.is_due, "a request has had no response");
-        match self.is_ready() {
-            Ok(true) if self.requests.is_inline() => {}
-            Ok(_) => return Ok(None),
-            Err(error) => return Err(self.fail(error)),
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        if self.requests.left() == 0 {
+            match self.take_batch() {
+                Ok(true) => {}
+                Ok(false) => return Ok(None),
+                Err(error) => return Err(self.fail(error)),
+            }
         }
         match self.requests.take_inline() {
-            Ok((call, property, kind, payload)) => {
+            Ok(Some((call, property, kind, payload))) => {
                 self.is_due = true;
                 Ok(Some(InlineRequest {
                     call,
@@ -163,6 +168,7 @@ impl TrusteeLink {
                     payload,
                 }))
             }
+            Ok(None) => Ok(None),
             Err(error) => {
                 self.failed = Some(error);
                 Err(error)
@@ -322,14 +328,8 @@ impl TrusteeLink {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        if self.is_complete() {
+        if self.requests.left() == 0 && !self.take_batch()? {
             return Ok(false);
-        }
-        if self.requests.left() == 0 {
-            if self.has_many_queued() || !self.requests.take(&self.port, self.next)? {
-                return Ok(false);
-            }
-            self.results.begin(self.requests.left());
         }
         let awaited = self.requests.awaited()?;
         if awaited == 0 {
@@ -339,6 +339,19 @@ impl TrusteeLink {
             return Err(WireError::PayloadLength(awaited));
         }
         self.incoming.fill(&self.port, awaited)
+    }
+
+    /// Takes the next batch, if it has come and the one before is done with.
+    #[inline(always)]
+    fn take_batch(&mut self) -> Result<bool, WireError> {
+        if self.is_complete()
+            || self.has_many_queued()
+            || !self.requests.take(&self.port, self.next)?
+        {
+            return Ok(false);
+        }
+        self.results.begin(self.requests.left());
+        Ok(true)
     }
 
     /// Where the results of the batch go.

@@ -240,22 +240,18 @@ impl RequestReader {
         Ok(if header.is_bulk { header.length } else { 0 })
     }
 
-    /// Whether there is a next request, whose payload is in the slot.
+    /// Takes the next request, which there is, if its payload is in the slot: its call, property,
+    /// kind and payload.
     #[inline(always)]
-    pub(crate) fn is_inline(&self) -> bool {
-        self.left() > 0 && matches!(self.awaited(), Ok(0))
-    }
-
-    /// Takes the next request: its call, property, kind and payload.
-    ///
-    /// The caller has seen that it [is inline](Self::is_inline).
-    #[inline(always)]
-    pub(crate) fn take_inline(&mut self) -> Result<(u64, Property, u8, &[u8]), WireError> {
+    pub(crate) fn take_inline(&mut self) -> Result<Option<(u64, Property, u8, &[u8])>, WireError> {
+        if RequestHeader::from_word(self.cursor.peek()?).is_bulk {
+            return Ok(None);
+        }
         let (header, property, call) = self.take_header()?;
         let start = self.cursor.pop_bytes(header.length)?;
         self.cursor.finish_record()?;
         let payload = self.cursor.bytes(start, header.length);
-        Ok((call, property, header.kind, payload))
+        Ok(Some((call, property, header.kind, payload)))
     }
 
     /// Takes the next request.
