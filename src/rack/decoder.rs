@@ -384,3 +384,53 @@ impl<'de> VariantAccess<'de> for Decoder<'_, 'de> {
 pub(crate) const DEPTH_MAX: u32 = 128;
 const ELEMENTS_PER_BYTE: u64 = 64;
 const ELEMENTS_AT_LEAST: u64 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use serde::Serialize;
+
+    use super::*;
+
+    fn comes_back<V: Serialize + DeserializeOwned + PartialEq + Debug>(value: V) {
+        let format = bincode::config::standard().with_fixed_int_encoding();
+        let mut bytes = bincode::serde::encode_to_vec(&value, format).expect("encoded");
+        bytes.push(7);
+        let (back, left) = read::<V>(&bytes).expect("decoded");
+        assert_eq!((&back, left), (&value, 1));
+        for length in 0..bytes.len() - 1 {
+            let cut = read::<V>(&bytes[..length]);
+            assert!(
+                matches!(cut, Err(DecodeError::UnexpectedEnd { .. })),
+                "{cut:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn all_that_the_encoder_writes() {
+        ['a', 'ß', '€', '🦀', char::MAX].map(comes_back);
+        comes_back((i8::MIN, i16::MIN, i32::MIN, i64::MIN, i128::MIN));
+        comes_back((u8::MAX, u16::MAX, u32::MAX, u64::MAX, u128::MAX));
+        comes_back((f32::MIN_POSITIVE, f64::MAX, true, usize::MAX));
+        comes_back(vec![Some("text".to_owned()), None]);
+        comes_back([Ok::<_, u8>((1_u8, ())), Err(2)]);
+    }
+
+    #[test]
+    fn bytes_that_no_encoder_writes() {
+        assert!(read::<bool>(&[2]).is_err());
+        assert!(read::<Option<u8>>(&[2, 0]).is_err());
+        assert!(read::<Result<u8, u8>>(&[2, 0, 0, 0, 0]).is_err());
+        for char in [
+            [0x80; 4],
+            [0xc3, 0x28, 0, 0],
+            [0xff; 4],
+            [0xed, 0xa0, 0x80, 0],
+        ] {
+            assert!(read::<char>(&char).is_err(), "{char:?}");
+        }
+        assert!(read::<String>(&[1, 0, 0, 0, 0, 0, 0, 0, 0xff]).is_err());
+    }
+}
