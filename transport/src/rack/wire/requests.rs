@@ -198,6 +198,9 @@ pub struct RequestRecord<'a> {
     pub content: Content<'a>,
 }
 
+/// The call, property, kind and payload of a request in a slot: apart, as they stay in registers.
+type Inline<'a> = (u64, Property, u8, &'a [u8]);
+
 impl RequestReader {
     /// A reader of nothing yet.
     pub fn new() -> Self {
@@ -240,10 +243,9 @@ impl RequestReader {
         Ok(if header.is_bulk { header.length } else { 0 })
     }
 
-    /// Takes the next request, which there is, if its payload is in the slot: its call, property,
-    /// kind and payload.
+    /// Takes the next request, which there is, if its payload is in the slot.
     #[inline(always)]
-    pub(crate) fn take_inline(&mut self) -> Result<Option<(u64, Property, u8, &[u8])>, WireError> {
+    pub(crate) fn take_inline(&mut self) -> Result<Option<Inline<'_>>, WireError> {
         if RequestHeader::from_word(self.cursor.peek()?).is_bulk {
             return Ok(None);
         }
