@@ -11,21 +11,17 @@
 //! | captures | `put::<W>` when the request is issued | `take::<W>`, once, in `run` or `discard` of `call::<W, U>()` |
 //! | result | `put::<U>` in `run` or `PendingTable::insert_settled` | `take::<U>`, once, by the completion of the same request; or by whoever takes it out of a pending entry, if it was copied there by `ResultWords::copy_to` |
 //! | data | `put::<D>` in the note when the request is issued | `take::<D>`, once, in `done` or `failed` of the completion of type `D` |
-//! | continuation | `put::<G>` when it is made | `take::<G>`, once, in `go_on::<G>`: by `call`, which forgets it, or by its drop |
 //!
 //! The pairing of types holds because a request, its call and its completion are issued in one
 //! generic function (`Client::issue`) and the link keeps all three in the same order.
 
 use std::marker::PhantomData;
-use std::mem::{ManuallyDrop, MaybeUninit};
 
 use gossamer_transport::{CAPTURE_WORDS_MAX, Call, Key, RESULT_WORDS_MAX, Word};
 
 use crate::client::Client;
 use crate::error::Payload;
 use crate::property::Property;
-use crate::rack::visit::{Reply, Returned};
-use crate::worker::Worker;
 
 /// Something to be run on a trustee: a closure, and what it is run on.
 pub(crate) trait Work<U>: Send + 'static {
@@ -192,68 +188,6 @@ impl<U> ResultWords<U> {
     }
 }
 
-/// What is to be done with the reply to a call on another node: a closure without its type, in
-/// place if it takes few words. It stays on the worker that made it.
-pub(crate) struct Continuation {
-    /// The worker, if it is called, and in registers what it is called with: the bytes of a plain
-    /// reply, or another.
-    go_on: unsafe fn(*const Word, Option<&Worker>, &[u8], Option<&mut Reply<'_>>),
-    words: [Word; CONTINUATION_WORDS],
-    stays: PhantomData<*const ()>,
-}
-
-impl Continuation {
-    #[inline(always)]
-    pub(crate) fn new<G: FnOnce(&Worker, Returned<'_, '_>) + 'static>(f: G) -> Self {
-        let mut words = [MaybeUninit::uninit(); CONTINUATION_WORDS];
-        // SAFETY: that is the room that it has.
-        unsafe { put(words.as_mut_ptr(), f, CONTINUATION_WORDS) };
-        Self {
-            go_on: go_on::<G>,
-            words,
-            stays: PhantomData,
-        }
-    }
-
-    /// Goes on; foreign code.
-    #[inline(always)]
-    pub(crate) fn call(self, worker: &Worker, returned: Returned<'_, '_>) {
-        let this = ManuallyDrop::new(self);
-        let (bytes, other) = match returned {
-            Returned::Plain(bytes) => (bytes, None),
-            Returned::Other(reply) => ([].as_slice(), Some(reply)),
-        };
-        // SAFETY: row 4 of the table: it is not dropped.
-        unsafe { (this.go_on)(this.words.as_ptr(), Some(worker), bytes, other) };
-    }
-}
-
-impl Drop for Continuation {
-    fn drop(&mut self) {
-        // SAFETY: row 4 of the table: it was not called.
-        unsafe { (self.go_on)(self.words.as_ptr(), None, &[], None) };
-    }
-}
-
-/// # Safety
-/// `Continuation::new::<G>` wrote the words, and they are read once.
-unsafe fn go_on<G: FnOnce(&Worker, Returned<'_, '_>)>(
-    words: *const Word,
-    worker: Option<&Worker>,
-    bytes: &[u8],
-    other: Option<&mut Reply<'_>>,
-) {
-    // SAFETY: row 4 of the table, by the contract.
-    let f = unsafe { take::<G>(words, CONTINUATION_WORDS) };
-    let Some(worker) = worker else {
-        return;
-    };
-    match other {
-        None => f(worker, Returned::Plain(bytes)),
-        Some(reply) => f(worker, Returned::Other(reply)),
-    }
-}
-
 /// How many words `V` takes, where more than `max` are boxed.
 pub(crate) const fn words_of<V>(max: usize) -> usize {
     let words = size_of::<V>().div_ceil(size_of::<Word>());
@@ -306,5 +240,3 @@ const fn is_boxed<V>(max: usize) -> bool {
 
 /// The most words that the data of a completion takes unboxed.
 pub(crate) const DATA_WORDS_MAX: usize = 64;
-/// The most words that a continuation takes unboxed.
-const CONTINUATION_WORDS: usize = 3;

@@ -27,10 +27,10 @@ use futures::channel::oneshot;
 use futures::future::BoxFuture;
 
 use crate::delegation::{abandon_issued, settle};
-use crate::erase::Continuation;
 use crate::error::{Fault, Outcome};
 use crate::rack::calls::Travels;
 use crate::rack::codec::{self, CodecError, Opened, Parcel};
+use crate::rack::continuation::Continuation;
 use crate::rack::entry::Visits;
 use crate::rack::error::{CallError, NotExecuted};
 use crate::rack::outbound::{Answers, Arguments, Outbound, encode};

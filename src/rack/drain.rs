@@ -2,7 +2,7 @@
 
 use gossamer_transport::rack::Fate;
 
-use crate::erase::Continuation;
+use crate::rack::continuation::Continuation;
 use crate::rack::error::{CallError, NotExecuted};
 use crate::rack::refs::Envelope;
 use crate::rack::route::Note;

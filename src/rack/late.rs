@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use slab::Slab;
 
-use crate::erase::Continuation;
+use crate::rack::continuation::Continuation;
 use crate::rack::remote::Remote;
 
 /// Calls that await their outcomes.

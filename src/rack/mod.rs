@@ -30,6 +30,7 @@ mod calls;
 mod codec;
 mod connect;
 mod context;
+mod continuation;
 mod decoder;
 mod drain;
 mod ending;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::erase::Continuation;
+use crate::rack::continuation::Continuation;
 use crate::rack::error::{CallError, NotExecuted};
 use crate::rack::outbound::Outbound;
 use crate::rack::refs::{self, Control, Envelope};

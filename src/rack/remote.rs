@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use gossamer_executor::charge;
 
-use crate::erase::Continuation;
 use crate::rack::call::{Call, ask, decoded, issue};
 use crate::rack::calls::Travels;
+use crate::rack::continuation::Continuation;
 use crate::rack::entry::{Visits, entry};
 use crate::rack::error::CallError;
 use crate::rack::outbound::{Answers, Arguments, Outbound, Question, encode, shared_object};

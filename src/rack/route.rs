@@ -10,8 +10,8 @@ use gossamer_transport::rack::{
     Arrived, Channel, ClientLink, LinkError, Place, Refusal, Request, TrusteeLink, shm, tcp,
 };
 
-use crate::erase::Continuation;
 use crate::rack::bells::Bells;
+use crate::rack::continuation::Continuation;
 use crate::rack::entry::CallWord;
 use crate::rack::envelope::{Kind, Nonsense, Relative};
 use crate::rack::peer::Peer;

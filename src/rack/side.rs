@@ -13,8 +13,8 @@ use gossamer_transport::rack::shm::Parking;
 use gossamer_transport::rack::wire::INLINE_BYTES_MAX;
 
 use crate::contain::contain;
-use crate::erase::Continuation;
 use crate::rack::codec::Parcel;
+use crate::rack::continuation::Continuation;
 use crate::rack::envelope::{Class, Kind, Relative, Table, control_bytes};
 use crate::rack::error::{CallError, NotExecuted, Refusal};
 use crate::rack::failpoints::{begin_turn, reach, reach_when_sent};
