@@ -29,11 +29,11 @@ use futures::future::BoxFuture;
 use crate::delegation::{abandon_issued, settle};
 use crate::error::{Fault, Outcome};
 use crate::rack::calls::Travels;
-use crate::rack::codec::{self, CodecError, Opened, Parcel};
+use crate::rack::codec::{self, Buffer, CodecError, Opened, Parcel};
 use crate::rack::continuation::Continuation;
 use crate::rack::entry::Visits;
 use crate::rack::error::{CallError, NotExecuted};
-use crate::rack::outbound::{Answers, Arguments, Outbound, encode};
+use crate::rack::outbound::{Answers, Outbound, encode};
 use crate::rack::remote::Remote;
 use crate::rack::route::Note;
 use crate::rack::visit::{Reply, Returned};
@@ -84,8 +84,8 @@ impl<'a, V: Visits, F: 'static, A: Travels, U: Travels> Call<'a, V, F, A, U> {
         };
         side.prepare(self.remote.home());
         let question = self.remote.question::<V, F, U>(side, Answers::Now)?;
-        let mut arguments = Arguments::default();
-        encode(args, &mut arguments.bytes, &mut arguments.handles)?;
+        let mut arguments = Buffer::default();
+        encode(args, &mut arguments)?;
         let entry = worker.client.pending().insert::<U>(cx.waker().clone());
         self.progress = Progress::Issued {
             issuer: worker.index(),

@@ -73,6 +73,15 @@ pub(crate) struct Opened<'a> {
 }
 
 impl Parcel {
+    /// Empties it; what it had is mostly bytes alone.
+    #[inline(always)]
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        if !self.handles.is_empty() {
+            self.handles.clear();
+        }
+    }
+
     pub(crate) fn open(&mut self) -> Opened<'_> {
         Opened {
             bytes: &self.bytes,
@@ -98,16 +107,14 @@ impl CodecError {
     }
 }
 
-/// Encodes a value, and appends the trusts in it to `handles`. Runs foreign code.
+/// Appends a value to a target, with the trusts in it. Runs foreign code.
 #[inline(always)]
-pub(crate) fn encode<V: Serialize>(
-    value: &V,
-    target: &mut impl Target,
-    handles: &mut Vec<Handle>,
-) -> Result<(), CodecError> {
+pub(crate) fn encode<V: Serialize>(value: &V, target: &mut impl Target) -> Result<(), CodecError> {
     let writing = Writing::begin();
     let written = bincode::serde::encode_into_writer(value, Bounded(target), CONFIGURATION);
-    writing.end(handles);
+    if let Some(handles) = writing.end() {
+        target.attach(handles);
+    }
     match written {
         Ok(()) => Ok(()),
         Err(source) => Err(CodecError::Encode { source }),
@@ -128,30 +135,37 @@ pub(crate) fn decode<V: DeserializeOwned>(
     }
 }
 
-/// Where the bytes of a value are put together.
+/// Where a value is put together.
 pub(crate) trait Target {
     fn length(&self) -> usize;
     fn append(&mut self, bytes: &[u8]);
+    fn attach(&mut self, handles: Vec<Handle>);
 }
 
-impl Target for Vec<u8> {
+impl Target for Parcel {
     #[inline(always)]
     fn length(&self) -> usize {
-        self.len()
+        self.bytes.len()
     }
 
     #[inline(always)]
     fn append(&mut self, bytes: &[u8]) {
-        self.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    #[cold]
+    fn attach(&mut self, handles: Vec<Handle>) {
+        self.handles.extend(handles);
     }
 }
 
-/// The bytes of a value, in place while they are few.
+/// A value, in place while it is a few bytes and nothing else.
 pub(crate) struct Buffer {
     small: [u8; SMALL_BYTES],
+    /// How many bytes it has, those of `parcel` included.
     length: usize,
-    /// All of them, when they are more.
-    spilled: Vec<u8>,
+    /// All of it if it is more.
+    parcel: Option<Box<Parcel>>,
 }
 
 impl Default for Buffer {
@@ -160,37 +174,35 @@ impl Default for Buffer {
         Self {
             small: [0; SMALL_BYTES],
             length: 0,
-            spilled: Vec::new(),
+            parcel: None,
         }
     }
 }
 
 impl Buffer {
+    /// Its bytes, if there are no trusts beside them.
     #[inline(always)]
-    pub(crate) fn as_slice(&self) -> &[u8] {
-        match self.length <= SMALL_BYTES {
-            true => &self.small[..self.length],
-            false => &self.spilled,
+    pub(crate) fn plain(&self) -> Option<&[u8]> {
+        match &self.parcel {
+            None => self.small.get(..self.length),
+            Some(parcel) => parcel.handles.is_empty().then_some(&parcel.bytes),
         }
     }
 
-    pub(crate) fn take(&mut self) -> Vec<u8> {
-        let small = self.length <= SMALL_BYTES;
-        let bytes = match small {
-            true => self.as_slice().to_vec(),
-            false => std::mem::take(&mut self.spilled),
-        };
-        self.length = 0;
-        bytes
+    pub(crate) fn take(&mut self) -> Parcel {
+        let parcel = std::mem::take(self.parcel());
+        *self = Self::default();
+        parcel
     }
 
     #[cold]
-    fn spill(&mut self, bytes: &[u8]) {
-        if self.length <= SMALL_BYTES {
-            self.spilled.extend_from_slice(&self.small[..self.length]);
-        }
-        self.spilled.extend_from_slice(bytes);
-        self.length += bytes.len();
+    fn parcel(&mut self) -> &mut Parcel {
+        self.parcel.get_or_insert_with(|| {
+            Box::new(Parcel {
+                bytes: self.small[..self.length].to_vec(),
+                handles: Vec::new(),
+            })
+        })
     }
 }
 
@@ -204,12 +216,15 @@ impl Target for Buffer {
     fn append(&mut self, bytes: &[u8]) {
         let end = self.length + bytes.len();
         match self.small.get_mut(self.length..end) {
-            Some(place) => {
-                place.copy_from_slice(bytes);
-                self.length = end;
-            }
-            None => self.spill(bytes),
+            Some(place) if self.parcel.is_none() => place.copy_from_slice(bytes),
+            _ => self.parcel().append(bytes),
         }
+        self.length = end;
+    }
+
+    #[cold]
+    fn attach(&mut self, handles: Vec<Handle>) {
+        self.parcel().attach(handles);
     }
 }
 
@@ -265,7 +280,7 @@ mod tests {
 
     fn bytes_of<V: Serialize>(value: &V) -> Vec<u8> {
         let mut parcel = Parcel::default();
-        encode(value, &mut parcel.bytes, &mut parcel.handles).expect("encoded");
+        encode(value, &mut parcel).expect("encoded");
         parcel.bytes
     }
 
@@ -337,9 +352,9 @@ mod tests {
             let mut buffer = Buffer::default();
             let bytes: Vec<_> = (0..length).map(|byte| byte as u8).collect();
             bytes.chunks(9).for_each(|part| buffer.append(part));
-            assert_eq!(buffer.as_slice(), bytes);
-            assert_eq!(buffer.take(), bytes);
-            assert!(buffer.as_slice().is_empty());
+            assert_eq!(buffer.plain(), Some(&*bytes));
+            assert_eq!(buffer.take().bytes, bytes);
+            assert_eq!(buffer.plain(), Some(&[][..]));
         }
     }
 

@@ -69,12 +69,32 @@ pub(crate) struct Reading {
     _enclosing: Enclosing,
 }
 
-/// What this thread is in the midst of, and how many of the last of its trusts are of that.
-#[derive(Clone, Copy)]
-enum Frame {
-    Outside,
-    Writing(u32),
-    Reading(u32),
+/// What this thread is in the midst of, and how many of the last of its trusts are of that. One
+/// word: what is written in parts and read at once waits for the parts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Frame(u64);
+
+impl Frame {
+    const OUTSIDE: Self = Self(0);
+    const WRITING: Self = Self(1 << 32);
+    const READING: Self = Self(2 << 32);
+
+    /// The same with so many trusts.
+    #[inline(always)]
+    fn with(self, count: u32) -> Self {
+        Self(self.kind().0 | u64::from(count))
+    }
+
+    #[inline(always)]
+    fn count(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// The same without trusts.
+    #[inline(always)]
+    fn kind(self) -> Self {
+        Self(self.0 >> 32 << 32)
+    }
 }
 
 /// The frame that this thread was in before; a value's `Serialize` may make calls of its own.
@@ -83,16 +103,14 @@ struct Enclosing(Frame);
 impl Writing {
     #[inline(always)]
     pub(crate) fn begin() -> Self {
-        let _enclosing = Enclosing(FRAME.replace(Frame::Writing(0)));
+        let _enclosing = Enclosing(FRAME.replace(Frame::WRITING));
         Self { _enclosing }
     }
 
-    /// Appends the trusts that were in the value.
+    /// The trusts that were in the value, if there were any.
     #[inline(always)]
-    pub(crate) fn end(self, handles: &mut Vec<Handle>) {
-        if !matches!(FRAME.get(), Frame::Writing(0)) {
-            handles.extend(take_last());
-        }
+    pub(crate) fn end(self) -> Option<Vec<Handle>> {
+        (FRAME.get().count() > 0).then(take_last)
     }
 }
 
@@ -103,7 +121,7 @@ impl Reading {
         if count > 0 {
             TRUSTS.with_borrow_mut(|trusts| trusts.append(handles));
         }
-        let _enclosing = Enclosing(FRAME.replace(Frame::Reading(count)));
+        let _enclosing = Enclosing(FRAME.replace(Frame::READING.with(count)));
         Self { _enclosing }
     }
 }
@@ -111,7 +129,7 @@ impl Reading {
 impl Drop for Enclosing {
     #[inline(always)]
     fn drop(&mut self) {
-        if !matches!(FRAME.get(), Frame::Writing(0) | Frame::Reading(0)) {
+        if FRAME.get().count() > 0 {
             drop(take_last());
         }
         FRAME.set(self.0);
@@ -122,12 +140,8 @@ impl Drop for Enclosing {
 #[cold]
 fn take_last() -> Vec<Handle> {
     let frame = FRAME.get();
-    let (count, emptied) = match frame {
-        Frame::Outside => (0, frame),
-        Frame::Writing(count) => (count, Frame::Writing(0)),
-        Frame::Reading(count) => (count, Frame::Reading(0)),
-    };
-    FRAME.set(emptied);
+    let count = frame.count();
+    FRAME.set(frame.kind());
     TRUSTS.with_borrow_mut(|trusts| trusts.split_off(trusts.len() - count as usize))
 }
 
@@ -137,14 +151,15 @@ impl<T: 'static> Serialize for Trust<T> {
             Place::Here(trust) => Handle::Here(Arc::new(trust.clone())),
             Place::There(remote, _) => Handle::There(Arc::clone(remote)),
         };
-        let index = match FRAME.get() {
-            Frame::Writing(index) if index < HANDLES_MAX as u32 => {
+        let frame = FRAME.get();
+        let index = match frame.count() {
+            _ if frame.kind() != Frame::WRITING => Err(OUTSIDE),
+            index if index < HANDLES_MAX as u32 => {
                 TRUSTS.with_borrow_mut(|trusts| trusts.push(handle));
-                FRAME.set(Frame::Writing(index + 1));
+                FRAME.set(frame.with(index + 1));
                 Ok(index)
             }
-            Frame::Writing(_) => Err("more trusts than one message can carry"),
-            _ => Err(OUTSIDE),
+            _ => Err("more trusts than one message can carry"),
         };
         serializer.serialize_u32(index.map_err(S::Error::custom)?)
     }
@@ -153,13 +168,14 @@ impl<T: 'static> Serialize for Trust<T> {
 impl<'de, T: 'static> Deserialize<'de> for Trust<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let index = u32::deserialize(deserializer)?;
-        let handle = match FRAME.get() {
-            Frame::Reading(count) if index < count => TRUSTS.with_borrow(|trusts| {
+        let frame = FRAME.get();
+        let handle = match frame.count() {
+            _ if frame.kind() != Frame::READING => Err(OUTSIDE),
+            count if index < count => TRUSTS.with_borrow(|trusts| {
                 let first = trusts.len() - count as usize;
                 Ok(trusts[first + index as usize].clone())
             }),
-            Frame::Reading(_) => Err("a trust that is not in the message"),
-            _ => Err(OUTSIDE),
+            _ => Err("a trust that is not in the message"),
         };
         let place = match handle.map_err(D::Error::custom)? {
             Handle::Here(trust) => {
@@ -176,7 +192,7 @@ impl<'de, T: 'static> Deserialize<'de> for Trust<T> {
 }
 
 thread_local! {
-    static FRAME: Cell<Frame> = const { Cell::new(Frame::Outside) };
+    static FRAME: Cell<Frame> = const { Cell::new(Frame::OUTSIDE) };
     /// Those of all frames, one frame above the other.
     static TRUSTS: RefCell<Vec<Handle>> = const { RefCell::new(Vec::new()) };
 }

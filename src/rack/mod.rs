@@ -65,6 +65,7 @@ pub(crate) mod start;
 mod tests;
 mod trust;
 mod trustee;
+mod typed;
 pub(crate) mod visit;
 mod visits;
 mod words;

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::rack::codec::{self, Buffer, Parcel, Target};
+use crate::rack::codec::{self, Parcel, Target};
 use crate::rack::entry::{CallWord, Entry, Visits, entry};
 use crate::rack::error::{CallError, NotExecuted};
-use crate::rack::handles::Handle;
 use crate::rack::remote::{Home, PropertyId, Remote};
 
 /// What is asked, and of whom; without the arguments.
@@ -29,13 +28,6 @@ pub(crate) struct Outbound {
     /// The property that it is on, if it is on one: held until the call is issued, and if its
     /// outcome comes later until then.
     pub(crate) target: Option<Arc<Remote>>,
-}
-
-/// The arguments of a call that is issued at once.
-#[derive(Default)]
-pub(crate) struct Arguments {
-    pub(crate) bytes: Buffer,
-    pub(crate) handles: Vec<Handle>,
 }
 
 /// How a call is answered.
@@ -60,7 +52,7 @@ impl Outbound {
         let entry = entry::<V, F>();
         let word = entry.to_word().ok_or_else(|| shared_object(entry))?;
         let mut parcel = Parcel::default();
-        encode(args, &mut parcel.bytes, &mut parcel.handles)?;
+        encode(args, &mut parcel)?;
         let question = Question {
             to,
             word,
@@ -76,14 +68,10 @@ impl Outbound {
     }
 }
 
-/// Encodes the arguments of a call, drops them, and appends the trusts in them to `handles`.
+/// Encodes the arguments of a call, and drops them.
 #[inline(always)]
-pub(crate) fn encode<A: Serialize>(
-    args: A,
-    target: &mut impl Target,
-    handles: &mut Vec<Handle>,
-) -> Result<(), CallError> {
-    let encoded = codec::encode(&args, target, handles);
+pub(crate) fn encode<A: Serialize>(args: A, target: &mut impl Target) -> Result<(), CallError> {
+    let encoded = codec::encode(&args, target);
     drop(args);
     match encoded {
         Ok(()) => Ok(()),

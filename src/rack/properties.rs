@@ -8,14 +8,13 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
-use std::sync::Arc;
 
-use crate::rack::handles::Exportable;
 use crate::rack::references::References;
 use crate::rack::remote::PropertyId;
+use crate::rack::typed::Typed;
 
 /// A property, to be held while a call runs on it, at the cost of a count of this thread's own.
-pub(crate) type Found = Rc<Arc<dyn Exportable>>;
+pub(crate) type Found = Rc<Typed>;
 
 /// What a worker remembers.
 #[derive(Default)]
@@ -33,7 +32,7 @@ impl Properties {
         if let Some(found) = self.0.borrow().get(&word(id)) {
             return Some(Rc::clone(found));
         }
-        let found = Rc::new(references.find(id)?);
+        let found = Rc::new(Typed::new(references.find(id)?));
         if found.worker() == worker {
             self.0.borrow_mut().insert(word(id), Rc::clone(&found));
         }

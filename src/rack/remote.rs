@@ -7,10 +7,11 @@ use gossamer_executor::charge;
 
 use crate::rack::call::{Call, ask, decoded, issue};
 use crate::rack::calls::Travels;
+use crate::rack::codec::Buffer;
 use crate::rack::continuation::Continuation;
 use crate::rack::entry::{Visits, entry};
 use crate::rack::error::CallError;
-use crate::rack::outbound::{Answers, Arguments, Outbound, Question, encode, shared_object};
+use crate::rack::outbound::{Answers, Outbound, Question, encode, shared_object};
 use crate::rack::refs::{Event, Key};
 use crate::rack::route::Note;
 use crate::rack::side::RackSide;
@@ -151,8 +152,8 @@ impl Remote {
             let side = worker.rack().expect("a trust of another node is of a rack");
             let question = self.question::<V, F, U>(side, Answers::Now);
             let question = question.unwrap_or_else(|error| error.raise());
-            let mut arguments = Arguments::default();
-            let encoded = encode(args, &mut arguments.bytes, &mut arguments.handles);
+            let mut arguments = Buffer::default();
+            let encoded = encode(args, &mut arguments);
             encoded.unwrap_or_else(|error| error.raise());
             charge();
             self.set_used_by(worker);
@@ -187,8 +188,8 @@ impl Remote {
             };
             let question = self.question::<V, F, ()>(side, Answers::Never);
             let question = question.unwrap_or_else(|error| error.raise());
-            let mut arguments = Arguments::default();
-            let encoded = encode(args, &mut arguments.bytes, &mut arguments.handles);
+            let mut arguments = Buffer::default();
+            let encoded = encode(args, &mut arguments);
             encoded.unwrap_or_else(|error| error.raise());
             self.set_used_by(worker);
             side.issue(worker, &question, &mut arguments, || Note::Posted);

@@ -142,7 +142,7 @@ impl RackSide {
         let phase = Cell::new(Phase::Decoding);
         let visit = || {
             let found = self.property(worker, arrival.property)?;
-            let property = found.as_ref().map(|found| &***found);
+            let property = found.as_deref();
             let Some(entry) = self.words.entry(arrival.word) else {
                 return Err(Failure::Refused(Refusal::NoEntry));
             };

@@ -13,7 +13,7 @@ use gossamer_transport::rack::shm::Parking;
 use gossamer_transport::rack::wire::INLINE_BYTES_MAX;
 
 use crate::contain::contain;
-use crate::rack::codec::Parcel;
+use crate::rack::codec::{Buffer, Parcel};
 use crate::rack::continuation::Continuation;
 use crate::rack::envelope::{Class, Kind, Relative, Table, control_bytes};
 use crate::rack::error::{CallError, NotExecuted, Refusal};
@@ -21,7 +21,7 @@ use crate::rack::failpoints::{begin_turn, reach, reach_when_sent};
 use crate::rack::handles::Handle;
 use crate::rack::join::Cause;
 use crate::rack::late::LateCalls;
-use crate::rack::outbound::{Answers, Arguments, Question};
+use crate::rack::outbound::{Answers, Question};
 use crate::rack::peers::Peers;
 use crate::rack::properties::Properties;
 use crate::rack::refs::{self, Control, Envelope, Moment, Step};
@@ -146,14 +146,13 @@ impl RackSide {
         &self,
         worker: &Worker,
         question: &Question,
-        arguments: &mut Arguments,
+        arguments: &mut Buffer,
         note: impl FnOnce() -> Note,
     ) {
-        let bytes = arguments.bytes.as_slice();
-        let is_plain = arguments.handles.is_empty() && bytes.len() <= INLINE_BYTES_MAX;
+        let plain = arguments.plain();
         let mut route = self.route(question.to.node).borrow_mut();
-        if let Some(at) = route.open_pair(question.to.worker)
-            && is_plain
+        if let Some(bytes) = plain.filter(|bytes| bytes.len() <= INLINE_BYTES_MAX)
+            && let Some(at) = route.open_pair(question.to.worker)
             && !worker.client.is_closed()
         {
             let kind = match question.answers {
@@ -165,10 +164,7 @@ impl RackSide {
             return self.is_dirty.set(true);
         }
         drop(route);
-        let parcel = Parcel {
-            bytes: arguments.bytes.take(),
-            handles: std::mem::take(&mut arguments.handles),
-        };
+        let parcel = arguments.take();
         let then = match note() {
             Note::Now(then) => Some(then),
             Note::Later(_) | Note::Posted | Note::Unread => None,

@@ -1,6 +1,5 @@
 //! A call that has come from another node, on the worker that is to run it.
 
-use std::any::Any;
 use std::cell::Cell;
 
 use serde::Serialize;
@@ -9,7 +8,8 @@ use serde::de::DeserializeOwned;
 use crate::error::{ApplyError, Fault, Payload};
 use crate::rack::codec::{self, CodecError, Opened, Parcel};
 use crate::rack::error::{CallError, NotExecuted, Refusal};
-use crate::rack::handles::{Exportable, Handle};
+use crate::rack::handles::Handle;
+use crate::rack::typed::Typed;
 use crate::worker::Worker;
 
 /// A call, and whom it is from. It is run outside all delegated code of the worker, and may panic:
@@ -17,7 +17,7 @@ use crate::worker::Worker;
 pub(crate) struct Visit<'a> {
     pub(crate) worker: &'a Worker,
     /// The property that it is on, if it is on one.
-    pub(crate) property: Option<&'a dyn Exportable>,
+    pub(crate) property: Option<&'a Typed>,
     /// The bytes of its arguments.
     pub(crate) args: &'a [u8],
     /// The trusts in them.
@@ -87,10 +87,7 @@ impl Visit<'_> {
     #[inline(always)]
     pub(crate) fn property<X: 'static>(&self) -> Result<&X, Failure> {
         let property = self.property.ok_or(Failure::Refused(Refusal::NoProperty))?;
-        let property: &dyn Any = property;
-        property
-            .downcast_ref()
-            .ok_or(Failure::Refused(Refusal::OtherType))
+        property.get().ok_or(Failure::Refused(Refusal::OtherType))
     }
 
     /// Decodes the arguments.
@@ -108,10 +105,8 @@ impl Visit<'_> {
     #[inline(always)]
     pub(crate) fn answer<U: Serialize>(&mut self, result: U) -> Result<(), Failure> {
         self.phase.set(Phase::Encoding);
-        let Parcel { bytes, handles } = &mut *self.answer;
-        bytes.clear();
-        handles.clear();
-        let encoded = codec::encode(&result, bytes, handles);
+        self.answer.clear();
+        let encoded = codec::encode(&result, self.answer);
         drop(result);
         match encoded {
             Ok(()) => Ok(()),
@@ -181,7 +176,7 @@ impl From<Result<(), Failure>> for Served {
 pub(crate) fn parcel_of<U: Serialize>(result: U) -> Outcome {
     let encode = move || {
         let mut parcel = Parcel::default();
-        codec::encode(&result, &mut parcel.bytes, &mut parcel.handles).map(|()| parcel)
+        codec::encode(&result, &mut parcel).map(|()| parcel)
     };
     let encoded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(encode));
     match encoded {

@@ -198,7 +198,7 @@ impl Visits<'_> {
         };
         entry.run(&mut Visit {
             worker: self.worker,
-            property: self.property.as_ref().map(|(_, found)| &***found),
+            property: self.property.as_ref().map(|(_, found)| &**found),
             args: request.payload,
             handles: &mut self.handles,
             answer: &mut self.answer,

@@ -55,9 +55,8 @@ pub struct ClientLink<N> {
     notes: Notes<N>,
     /// How many requests the batches in flight have.
     counts: VecDeque<u16>,
-    /// How many requests were published and have no result yet.
-    published: usize,
-    /// How many results were taken, ever.
+    /// How many requests were published, and how many results were taken, ever.
+    published: u64,
     answered: u64,
     /// Away while it is lent out.
     results: Option<Box<ResultReader>>,
@@ -248,7 +247,6 @@ impl<N> ClientLink<N> {
             Content::Bulk(bytes) => Cow::Owned(self.incoming.take(bytes)),
         };
         let status = record.status;
-        self.published -= 1;
         self.answered += 1;
         Ok(Some(Answer {
             note: self.notes.pop().expect("one for each request"),
@@ -278,7 +276,6 @@ impl<N> ClientLink<N> {
     /// If there is none.
     #[inline(always)]
     pub fn take_note(&mut self) -> N {
-        self.published -= 1;
         self.answered += 1;
         self.notes.pop().expect("one for each request")
     }
@@ -356,8 +353,8 @@ impl<N> ClientLink<N> {
     /// The notes of all requests that have no result, in order, when there will be none.
     pub fn into_unanswered(self) -> Unanswered<N> {
         Unanswered {
+            published: (self.published - self.answered) as usize,
             notes: self.notes,
-            published: self.published,
         }
     }
 
@@ -372,7 +369,7 @@ impl<N> ClientLink<N> {
 
     fn batch_went_out(&mut self) {
         self.counts.push_back(self.batch.count());
-        self.published += usize::from(self.batch.count());
+        self.published += u64::from(self.batch.count());
         self.next = self.next.wrapping_add(1);
         self.batch.clear();
         self.result_room = WORDS_UNSEALED;

@@ -3,6 +3,7 @@
 use crate::rack::error::WireError;
 use crate::rack::layout::RingKind;
 use crate::rack::port::Port;
+use crate::rack::wire::words_of;
 use crate::slot::{SLOT_BYTES, Seal};
 
 /// The bytes of a slot, in memory of the reader's own.
@@ -16,7 +17,13 @@ pub(crate) struct Cursor {
     bytes: SlotImage,
     /// Records left.
     left: u16,
-    /// The lowest word used, and the end of what is left; in words.
+    words: Words,
+}
+
+/// The words that are left of a batch, of which the highest comes next. A record is read by a copy
+/// of them that goes back into the cursor when it ends: the next waits for that one store.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Words {
     lowest: usize,
     end: usize,
 }
@@ -27,8 +34,7 @@ impl Cursor {
         Self {
             bytes: SlotImage([0; SLOT_BYTES]),
             left: 0,
-            lowest: 0,
-            end: 0,
+            words: Words { lowest: 0, end: 0 },
         }
     }
 
@@ -73,7 +79,8 @@ impl Cursor {
         if seal.count == 0 || usize::from(seal.count) > words {
             return Err(WireError::Count(seal.count));
         }
-        (self.lowest, self.end, self.left) = (offset, end, seal.count);
+        let lowest = offset;
+        (self.words, self.left) = (Words { lowest, end }, seal.count);
         Ok(offset)
     }
 
@@ -83,32 +90,26 @@ impl Cursor {
         self.left
     }
 
-    /// The word below what was read so far, which is the header of the next record.
+    /// What is left of its words.
+    #[inline(always)]
+    pub(crate) fn words(&self) -> Words {
+        self.words
+    }
+
+    /// The header of the next record.
     #[inline(always)]
     pub(crate) fn peek(&self) -> Result<u64, WireError> {
-        if self.end == self.lowest {
+        self.pop(&mut self.words())
+    }
+
+    /// The next word.
+    #[inline(always)]
+    pub(crate) fn pop(&self, words: &mut Words) -> Result<u64, WireError> {
+        if words.end == words.lowest {
             return Err(WireError::Truncated(8));
         }
-        Ok(self.word(self.end - 1))
-    }
-
-    /// Steps over that word.
-    #[inline(always)]
-    pub(crate) fn pop(&mut self) -> Result<u64, WireError> {
-        let word = self.peek()?;
-        self.end -= 1;
-        Ok(word)
-    }
-
-    /// Steps over a payload, and returns the word at which it begins.
-    #[inline(always)]
-    pub(crate) fn pop_bytes(&mut self, length: u64) -> Result<usize, WireError> {
-        let left = self.end - self.lowest;
-        if length > 8 * left as u64 {
-            return Err(WireError::Truncated(length));
-        }
-        self.end -= (length as usize).div_ceil(8);
-        Ok(self.end)
+        words.end -= 1;
+        Ok(self.word(words.end))
     }
 
     /// So many bytes from a word on.
@@ -117,12 +118,13 @@ impl Cursor {
         &self.bytes.0[8 * word..][..length as usize]
     }
 
-    /// Says that a record was read to its end.
+    /// Says that a record was read to its end, and what is left after it.
     #[inline(always)]
-    pub(crate) fn finish_record(&mut self) -> Result<(), WireError> {
+    pub(crate) fn finish_record(&mut self, words: Words) -> Result<(), WireError> {
+        self.words = words;
         self.left -= 1;
-        if self.left == 0 && self.end != self.lowest {
-            return Err(WireError::Leftover((self.end - self.lowest) as u16));
+        if self.left == 0 && words.end != words.lowest {
+            return Err(WireError::Leftover((words.end - words.lowest) as u16));
         }
         Ok(())
     }
@@ -131,6 +133,19 @@ impl Cursor {
     pub(crate) fn word(&self, index: usize) -> u64 {
         let bytes = self.bytes.0[8 * index..].first_chunk();
         u64::from_le_bytes(*bytes.expect("a word of a slot"))
+    }
+}
+
+impl Words {
+    /// Steps over a payload, and returns the word at which it begins.
+    #[inline(always)]
+    pub(crate) fn pop_bytes(&mut self, length: u64) -> Result<usize, WireError> {
+        let left = self.end - self.lowest;
+        if length > 8 * left as u64 {
+            return Err(WireError::Truncated(length));
+        }
+        self.end -= words_of(length as usize);
+        Ok(self.end)
     }
 }
 

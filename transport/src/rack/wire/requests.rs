@@ -8,7 +8,7 @@ use crate::rack::wire::Content;
 use crate::rack::wire::header::{
     Property, RECORD_HEADER_WORDS_MAX, Request, RequestHeader, bulk, put_payload, words_of,
 };
-use crate::rack::wire::reader::{Cursor, SlotImage};
+use crate::rack::wire::reader::{Cursor, SlotImage, Words};
 use crate::slot::{BODY_WORDS, CALLS, SLOT_BYTES, Seal};
 
 /// A batch of requests under construction.
@@ -71,24 +71,27 @@ impl RequestImage {
         match content {
             Content::Inline(payload) => self.push_inline(request, payload),
             Content::Bulk(length) => {
-                self.push_header(request, true, length);
+                self.offset = self.push_header(request, true, length);
                 self.count += 1;
             }
         }
     }
 
     /// Appends a request whose payload is in the slot.
+    ///
+    /// What it changes of the image it stores once each: the next request waits for these stores.
     #[inline(always)]
     pub(crate) fn push_inline(&mut self, request: &Request, payload: &[u8]) {
-        self.push_header(request, false, payload.len() as u64);
         let words = words_of(payload.len());
-        self.offset -= words;
-        put_payload(&mut self.bytes.0[8 * self.offset..][..8 * words], payload);
+        let end = self.push_header(request, false, payload.len() as u64);
+        self.offset = end - words;
+        put_payload(&mut self.bytes.0[8 * self.offset..8 * end], payload);
         self.count += 1;
     }
 
+    /// Puts a header below the lowest word used, and returns what is the lowest then.
     #[inline(always)]
-    fn push_header(&mut self, request: &Request, is_bulk: bool, length: u64) {
+    fn push_header(&mut self, request: &Request, is_bulk: bool, length: u64) -> usize {
         let same_property = self.property == Some(request.property);
         let call = self.call_index(request.call);
         let header = RequestHeader {
@@ -98,14 +101,18 @@ impl RequestImage {
             same_property,
             length,
         };
-        self.push_word(header.to_word());
+        let mut at = self.offset - 1;
+        self.put(at, header.to_word());
         if !same_property {
             self.property = Some(request.property);
-            self.push_word(request.property.to_word());
+            at -= 1;
+            self.put(at, request.property.to_word());
         }
         if call == UNLISTED {
-            self.push_word(request.call);
+            at -= 1;
+            self.put(at, request.call);
         }
+        at
     }
 
     /// Forgets all that it holds.
@@ -134,12 +141,6 @@ impl RequestImage {
     /// The slot as a peer would see it.
     pub fn to_slot(&self, sequence: u32) -> SlotImage {
         to_slot(self.sealed(sequence))
-    }
-
-    #[inline(always)]
-    fn push_word(&mut self, word: u64) {
-        self.offset -= 1;
-        self.put(self.offset, word);
     }
 
     #[inline(always)]
@@ -246,12 +247,14 @@ impl RequestReader {
     /// Takes the next request, which there is, if its payload is in the slot.
     #[inline(always)]
     pub(crate) fn take_inline(&mut self) -> Result<Option<Inline<'_>>, WireError> {
-        if RequestHeader::from_word(self.cursor.peek()?).is_bulk {
+        let mut words = self.cursor.words();
+        let header = RequestHeader::from_word(self.cursor.pop(&mut words)?);
+        if header.is_bulk {
             return Ok(None);
         }
-        let (header, property, call) = self.take_header()?;
-        let start = self.cursor.pop_bytes(header.length)?;
-        self.cursor.finish_record()?;
+        let (property, call) = self.take_names(header, &mut words)?;
+        let start = words.pop_bytes(header.length)?;
+        self.cursor.finish_record(words)?;
         let payload = self.cursor.bytes(start, header.length);
         Ok(Some((call, property, header.kind, payload)))
     }
@@ -265,13 +268,15 @@ impl RequestReader {
         if self.left() == 0 {
             return Ok(None);
         }
-        let (header, property, call) = self.take_header()?;
+        let mut words = self.cursor.words();
+        let header = RequestHeader::from_word(self.cursor.pop(&mut words)?);
+        let (property, call) = self.take_names(header, &mut words)?;
         let content = if header.is_bulk {
-            self.cursor.finish_record()?;
+            self.cursor.finish_record(words)?;
             bulk(header.length)?
         } else {
-            let start = self.cursor.pop_bytes(header.length)?;
-            self.cursor.finish_record()?;
+            let start = words.pop_bytes(header.length)?;
+            self.cursor.finish_record(words)?;
             Content::Inline(self.cursor.bytes(start, header.length))
         };
         Ok(Some(RequestRecord {
@@ -282,23 +287,28 @@ impl RequestReader {
         }))
     }
 
+    /// The property and the call of a request.
     #[inline(always)]
-    fn take_header(&mut self) -> Result<(RequestHeader, Property, u64), WireError> {
-        let header = RequestHeader::from_word(self.cursor.pop()?);
+    fn take_names(
+        &mut self,
+        header: RequestHeader,
+        words: &mut Words,
+    ) -> Result<(Property, u64), WireError> {
         let property = if header.same_property {
             self.property.ok_or(WireError::NoProperty)?
         } else {
-            Property::from_word(self.cursor.pop()?)
+            let property = Property::from_word(self.cursor.pop(words)?);
+            self.property = Some(property);
+            property
         };
-        self.property = Some(property);
         let call = match header.call {
             index if usize::from(index) < CALLS => {
                 self.cursor.word(BODY_WORDS + usize::from(index))
             }
-            UNLISTED => self.cursor.pop()?,
+            UNLISTED => self.cursor.pop(words)?,
             index => return Err(WireError::CallIndex(index)),
         };
-        Ok((header, property, call))
+        Ok((property, call))
     }
 }
 

@@ -89,11 +89,12 @@ impl ResultImage {
             is_bulk: !is_inline,
             length: payload.len() as u64,
         };
-        self.offset -= 1;
-        self.bytes.0[8 * self.offset..][..8].copy_from_slice(&header.to_word().to_le_bytes());
+        let end = self.offset - 1;
+        self.bytes.0[8 * end..][..8].copy_from_slice(&header.to_word().to_le_bytes());
+        self.offset = end;
         if is_inline {
-            self.offset -= words;
-            put_payload(&mut self.bytes.0[8 * self.offset..][..8 * words], payload);
+            self.offset = end - words;
+            put_payload(&mut self.bytes.0[8 * (end - words)..8 * end], payload);
         }
         is_inline
     }
@@ -192,13 +193,13 @@ impl ResultReader {
         if self.left() == 0 {
             return Ok(None);
         }
-        let header = ResultHeader::from_word(self.cursor.peek()?)?;
+        let mut words = self.cursor.words();
+        let header = ResultHeader::from_word(self.cursor.pop(&mut words)?)?;
         if header.is_bulk {
             return Ok(None);
         }
-        self.cursor.pop()?;
-        let start = self.cursor.pop_bytes(header.length)?;
-        self.cursor.finish_record()?;
+        let start = words.pop_bytes(header.length)?;
+        self.cursor.finish_record(words)?;
         Ok(Some((
             header.status,
             self.cursor.bytes(start, header.length),
@@ -214,13 +215,14 @@ impl ResultReader {
         if self.left() == 0 {
             return Ok(None);
         }
-        let header = ResultHeader::from_word(self.cursor.pop()?)?;
+        let mut words = self.cursor.words();
+        let header = ResultHeader::from_word(self.cursor.pop(&mut words)?)?;
         let content = if header.is_bulk {
-            self.cursor.finish_record()?;
+            self.cursor.finish_record(words)?;
             bulk(header.length)?
         } else {
-            let start = self.cursor.pop_bytes(header.length)?;
-            self.cursor.finish_record()?;
+            let start = words.pop_bytes(header.length)?;
+            self.cursor.finish_record(words)?;
             Content::Inline(self.cursor.bytes(start, header.length))
         };
         Ok(Some(ResultRecord {
