@@ -7,7 +7,7 @@
 //! | a closure of type `G` | `put::<G>` when it is made | `take::<G>`, once, in `go_on::<G>`: by `call`, which forgets it, or by its drop |
 
 use std::marker::PhantomData;
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::MaybeUninit;
 
 use gossamer_transport::Word;
 
@@ -18,9 +18,9 @@ use crate::worker::Worker;
 /// What is to be done with the reply to a call on another node: a closure without its type, in
 /// place if it takes few words. It stays on the worker that made it.
 pub(crate) struct Continuation {
-    /// The worker, if it is called, and in registers what it is called with: the bytes of a plain
-    /// reply, or another.
-    go_on: unsafe fn(*const Word, Option<&Worker>, &[u8], Option<&mut Reply<'_>>),
+    /// All of it in registers, as it is moved often: the words; the worker, if it is called; what
+    /// it is called with, the bytes of a plain reply or another.
+    go_on: unsafe fn(Word, Word, Option<&Worker>, &[u8], Option<&mut Reply<'_>>),
     words: [Word; CONTINUATION_WORDS],
     stays: PhantomData<*const ()>,
 }
@@ -41,33 +41,38 @@ impl Continuation {
     /// Goes on; foreign code.
     #[inline(always)]
     pub(crate) fn call(self, worker: &Worker, returned: Returned<'_, '_>) {
-        let this = ManuallyDrop::new(self);
+        let [first, second] = self.words;
+        let go_on = self.go_on;
+        std::mem::forget(self);
         let (bytes, other) = match returned {
             Returned::Plain(bytes) => (bytes, None),
             Returned::Other(reply) => ([].as_slice(), Some(reply)),
         };
         // SAFETY: row 1 of the table: it is not dropped.
-        unsafe { (this.go_on)(this.words.as_ptr(), Some(worker), bytes, other) };
+        unsafe { go_on(first, second, Some(worker), bytes, other) };
     }
 }
 
 impl Drop for Continuation {
     fn drop(&mut self) {
+        let [first, second] = self.words;
         // SAFETY: row 1 of the table: it was not called.
-        unsafe { (self.go_on)(self.words.as_ptr(), None, &[], None) };
+        unsafe { (self.go_on)(first, second, None, &[], None) };
     }
 }
 
 /// # Safety
 /// `Continuation::new::<G>` wrote the words, and they are read once.
 unsafe fn go_on<G: FnOnce(&Worker, Returned<'_, '_>)>(
-    words: *const Word,
+    first: Word,
+    second: Word,
     worker: Option<&Worker>,
     bytes: &[u8],
     other: Option<&mut Reply<'_>>,
 ) {
+    let words: [Word; CONTINUATION_WORDS] = [first, second];
     // SAFETY: row 1 of the table, by the contract.
-    let f = unsafe { take::<G>(words, CONTINUATION_WORDS) };
+    let f = unsafe { take::<G>(words.as_ptr(), CONTINUATION_WORDS) };
     let Some(worker) = worker else {
         return;
     };
@@ -78,4 +83,4 @@ unsafe fn go_on<G: FnOnce(&Worker, Returned<'_, '_>)>(
 }
 
 /// The most words that one takes unboxed.
-const CONTINUATION_WORDS: usize = 3;
+const CONTINUATION_WORDS: usize = 2;

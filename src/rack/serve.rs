@@ -27,7 +27,12 @@ type Response = Option<(Status, Vec<u8>)>;
 impl RackSide {
     /// Takes in what has come from a node, in bounded measure.
     pub(super) fn poll_route(&self, worker: &Worker, node: u32) -> bool {
-        let pairs = self.route(node).borrow().pairs.len();
+        let route = self.route(node).borrow();
+        let pairs = match route.is_dead {
+            true => 0,
+            false => route.pairs.len(),
+        };
+        drop(route);
         let mut progressed = false;
         for at in 0..pairs {
             match self.poll_pair(worker, node, at) {
@@ -45,18 +50,25 @@ impl RackSide {
     }
 
     fn poll_pair(&self, worker: &Worker, node: u32, at: usize) -> Result<bool, Nonsense> {
+        let route = self.route(node).borrow();
+        let pair = &route.pairs[at];
+        let (has_result, has_request) = (pair.client.has_arrived(), pair.has_request());
+        drop(route);
         let mut progressed = false;
-        if self.route(node).borrow().pairs[at].client.has_arrived() {
+        if has_result {
             progressed |= self.harvest(worker, node, at)?;
         }
-        if self.route(node).borrow().pairs[at].has_request() {
+        if has_request {
             progressed |= self.serve(worker, node, at)?;
         }
-        // A part of something long gives no result yet, but is owed credit, and credit lets parts
-        // go: what was published is to be flushed.
-        let mut route = self.route(node).borrow_mut();
-        route.is_dirty |= route.pairs[at].has_unpublished();
-        Ok(progressed || route.is_dirty)
+        if has_result || has_request {
+            // A part of something long gives no result yet, but is owed credit, and credit lets
+            // parts go: what was published is to be flushed.
+            let mut route = self.route(node).borrow_mut();
+            route.is_dirty |= route.pairs[at].has_unpublished();
+            progressed |= route.is_dirty;
+        }
+        Ok(progressed)
     }
 
     /// Acts on a request that has come.

@@ -96,9 +96,7 @@ impl RackSide {
         }
         let mut progressed = self.tell_unsent(worker);
         for node in 0..self.routes.len() as u32 {
-            if self.route(node).borrow().has_arrived() {
-                progressed |= self.poll_route(worker, node);
-            }
+            progressed |= self.poll_route(worker, node);
         }
         progressed
     }

@@ -14,7 +14,7 @@ use gossamer_transport::rack::{InlineRequest, TrusteeLink};
 
 use crate::contain::dispose;
 use crate::rack::codec::Parcel;
-use crate::rack::entry::CallWord;
+use crate::rack::entry::{CallWord, Entry};
 use crate::rack::envelope::{Kind, Nonsense, Status};
 use crate::rack::error::Refusal;
 use crate::rack::handles::Handle;
@@ -42,6 +42,7 @@ impl RackSide {
             answer: self.answer.take(),
             handles: Vec::new(),
             property: None,
+            entry: None,
             phase: Cell::new(Phase::Decoding),
             served: 0,
             blocked: None,
@@ -74,8 +75,9 @@ struct Visits<'a> {
     answer: Parcel,
     /// The trusts in the arguments of a call that has none.
     handles: Vec<Handle>,
-    /// That of the request before, which is mostly that of the next.
+    /// Those of the request before, which are mostly those of the next.
     property: Option<(PropertyId, Found)>,
+    entry: Option<(CallWord, &'static Entry)>,
     phase: Cell<Phase>,
     served: u32,
     /// A request whose trusts are not registered yet.
@@ -193,8 +195,13 @@ impl Visits<'_> {
                 Err(failure) => return Served::Failed(failure),
             }
         }
-        let Some(entry) = self.side.words.entry(CallWord(request.call)) else {
-            return Served::Failed(Failure::Refused(Refusal::NoEntry));
+        let word = CallWord(request.call);
+        let entry = match self.entry {
+            Some((known, entry)) if known == word => entry,
+            _ => match self.side.words.entry(word) {
+                Some(entry) => self.entry.insert((word, entry)).1,
+                None => return Served::Failed(Failure::Refused(Refusal::NoEntry)),
+            },
         };
         entry.run(&mut Visit {
             worker: self.worker,
