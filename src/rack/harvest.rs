@@ -16,6 +16,7 @@ use crate::worker::Worker;
 impl RackSide {
     /// Takes results, and acts on each. Those of a batch that lie in its slot are lent out, so that
     /// nothing of the route is borrowed meanwhile.
+    #[inline(never)] // so that a turn without results stays short
     pub(super) fn harvest(&self, worker: &Worker, node: u32, at: usize) -> Result<bool, Nonsense> {
         let nonsense = |_| Nonsense("batch of results");
         let mut route = self.route(node).borrow_mut();
@@ -69,6 +70,8 @@ impl RackSide {
         let mut acted = None;
         let mut count = 0;
         while acted.is_none() {
+            // Whatever was before: a task that awaits one of these may be polled at once.
+            worker.client.queue_wakes(false);
             let some = || acted = Some(self.act_on_some(worker, node, at, results, &mut count));
             contain(some, |panic| worker.report(panic));
         }

@@ -5,7 +5,7 @@
 //!
 //! | what | who may do it | in which state |
 //! |---|---|---|
-//! | take the property for an `X` | `Typed::get` | it is one: `type_id` is that of the property, by `Typed::new`, and neither ever changes |
+//! | take `place` for an `X` | `Typed::get` | it is one: `type_id` is that of the property, which lies there until its share here goes; by `Typed::new`, and none of the three ever changes |
 
 use std::any::{Any, TypeId};
 use std::sync::Arc;
@@ -14,8 +14,10 @@ use crate::rack::handles::Exportable;
 
 /// A property and what tells its type.
 pub(crate) struct Typed {
-    property: Arc<dyn Exportable>,
     type_id: TypeId,
+    /// Where it lies, which the pointer of `property` tells by way of its table of functions only.
+    place: *const (),
+    property: Arc<dyn Exportable>,
 }
 
 impl Typed {
@@ -23,6 +25,7 @@ impl Typed {
         let any: &dyn Any = &*property;
         Self {
             type_id: any.type_id(),
+            place: Arc::as_ptr(&property).cast(),
             property,
         }
     }
@@ -33,9 +36,8 @@ impl Typed {
         if self.type_id != TypeId::of::<X>() {
             return None;
         }
-        let property = Arc::as_ptr(&self.property).cast::<X>();
-        // SAFETY: the row of the table; the share of it here keeps it.
-        Some(unsafe { &*property })
+        // SAFETY: the row of the table.
+        Some(unsafe { &*self.place.cast::<X>() })
     }
 
     /// The worker that it lives on.
