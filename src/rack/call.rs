@@ -92,7 +92,7 @@ impl<'a, V: Visits, F: 'static, A: Travels, U: Travels> Call<'a, V, F, A, U> {
             entry,
         };
         self.remote.set_used_by(worker);
-        side.issue(worker, &question, &mut arguments, || {
+        side.issue(worker, question, &mut arguments, || {
             Note::Now(Continuation::new(move |worker, returned| {
                 finish::<U>(worker, entry, returned);
             }))

@@ -22,7 +22,7 @@ impl Worker {
             target.set_used_by(self);
         }
         if let Some(side) = self.rack() {
-            side.issue_otherwise(self, &question, parcel, then, target);
+            side.issue_otherwise(self, question, parcel, then, target);
         } else if let Some(then) = then {
             // A trust of another node is none of a rack of one.
             let mut closed = Err(CallError::NotExecuted(NotExecuted::Closed));

@@ -157,7 +157,7 @@ impl Remote {
             encoded.unwrap_or_else(|error| error.raise());
             charge();
             self.set_used_by(worker);
-            side.issue(worker, &question, &mut arguments, || {
+            side.issue(worker, question, &mut arguments, || {
                 let then =
                     move |_: &Worker, returned: Returned<'_, '_>| match decoded::<U>(returned) {
                         Ok(result) => then(result),
@@ -192,7 +192,7 @@ impl Remote {
             let encoded = encode(args, &mut arguments);
             encoded.unwrap_or_else(|error| error.raise());
             self.set_used_by(worker);
-            side.issue(worker, &question, &mut arguments, || Note::Posted);
+            side.issue(worker, question, &mut arguments, || Note::Posted);
         });
     }
 

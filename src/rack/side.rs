@@ -139,11 +139,13 @@ impl RackSide {
 
     /// Issues a call to another node, whose outcome does not come later: with its arguments, the
     /// trusts in them, and what is to be done with the reply, if anything. Runs no foreign code.
+    ///
+    /// The question is a copy, so that it stays in registers unless the call is out of the way.
     #[inline(always)]
     pub(crate) fn issue(
         &self,
         worker: &Worker,
-        question: &Question,
+        question: Question,
         arguments: &mut Buffer,
         note: impl FnOnce() -> Note,
     ) {
@@ -176,12 +178,12 @@ impl RackSide {
     pub(crate) fn issue_otherwise(
         &self,
         worker: &Worker,
-        question: &Question,
+        question: Question,
         parcel: Parcel,
         then: Option<Continuation>,
         target: Option<Arc<Remote>>,
     ) {
-        match self.ready(worker, question, &parcel.handles) {
+        match self.ready(worker, question.to, &parcel.handles) {
             Ok(table) => self.issue_ready(worker, question, (table, parcel), then, target),
             Err(error) => match then {
                 Some(then) => self.unsent.borrow_mut().push((then, error)),
@@ -194,10 +196,9 @@ impl RackSide {
     fn ready(
         &self,
         worker: &Worker,
-        question: &Question,
+        to: Home,
         handles: &[Handle],
     ) -> Result<Option<Table>, CallError> {
-        let to = question.to;
         let node = to.node as usize;
         let lost = || CallError::NotExecuted(NotExecuted::NodeLost { node });
         if worker.client.is_closed() {
@@ -230,12 +231,12 @@ impl RackSide {
     fn issue_ready(
         &self,
         worker: &Worker,
-        question: &Question,
+        question: Question,
         (table, parcel): (Option<Table>, Parcel),
         then: Option<Continuation>,
         target: Option<Arc<Remote>>,
     ) {
-        let Question { to, answers, .. } = *question;
+        let Question { to, answers, .. } = question;
         let kind = Kind {
             has_table: table.is_some(),
             has_token: answers == Answers::Later,
