@@ -55,13 +55,13 @@ where
     U: Travels,
     F: FnOnce(&mut T, A) -> U + Copy + Send + 'static,
 {
-    fn visit(visit: &mut Visit<'_>) -> Served {
-        let run = |visit: &mut Visit<'_>| {
+    fn visit(visit: &mut Visit<'_, '_>) -> Served {
+        let run = |visit: &mut Visit<'_, '_>| {
             let args = visit.arguments::<A>()?;
             let trust = visit.property::<crate::Trust<T>>()?;
             // SAFETY: the row of the table.
             let f = unsafe { conjure::<F>() };
-            let value = run_here(visit.worker, trust, move |property: &mut T| {
+            let value = run_here(visit.site.worker, trust, move |property: &mut T| {
                 f(property, args)
             })?;
             visit.answer(value)
@@ -77,7 +77,7 @@ where
     U: Travels,
     F: FnOnce(&mut T, A) -> U + Copy + Send + 'static,
 {
-    fn visit(visit: &mut Visit<'_>) -> Served {
+    fn visit(visit: &mut Visit<'_, '_>) -> Served {
         serve_later(visit, |visit| {
             let latched = latched::<T>(visit)?;
             let args = visit.arguments::<A>()?;
@@ -95,7 +95,7 @@ where
     U: Travels,
     F: AsyncFnOnce(&mut T, A) -> U + Copy + Send + 'static,
 {
-    fn visit(visit: &mut Visit<'_>) -> Served {
+    fn visit(visit: &mut Visit<'_, '_>) -> Served {
         serve_later(visit, |visit| {
             let latched = latched::<T>(visit)?;
             let args = visit.arguments::<A>()?;
@@ -112,9 +112,9 @@ where
     A: Travels,
     F: FnOnce(A) -> T + Copy + Send + 'static,
 {
-    fn visit(visit: &mut Visit<'_>) -> Served {
+    fn visit(visit: &mut Visit<'_, '_>) -> Served {
         let built = built::<T, A, F>(visit);
-        let placed = built.map(|value| Trust::from(visit.worker.entrust(value)));
+        let placed = built.map(|value| Trust::from(visit.site.worker.entrust(value)));
         placed.and_then(|trust| visit.answer(trust)).into()
     }
 }
@@ -125,10 +125,10 @@ where
     A: Travels,
     F: FnOnce(A) -> T + Copy + Send + 'static,
 {
-    fn visit(visit: &mut Visit<'_>) -> Served {
+    fn visit(visit: &mut Visit<'_, '_>) -> Served {
         let built = built::<T, A, F>(visit);
         let placed = built.map(|value| {
-            let trust = LatchTrust::from_trust(visit.worker.entrust(Latched::new(value)));
+            let trust = LatchTrust::from_trust(visit.site.worker.entrust(Latched::new(value)));
             latch_trust::LatchTrust::from(trust)
         });
         placed.and_then(|trust| visit.answer(trust)).into()
@@ -141,7 +141,7 @@ where
     Fut: Future<Output: Travels> + 'static,
     F: FnOnce(A) -> Fut + Copy + Send + 'static,
 {
-    fn visit(visit: &mut Visit<'_>) -> Served {
+    fn visit(visit: &mut Visit<'_, '_>) -> Served {
         serve_later(visit, |visit| {
             let args = visit.arguments::<A>()?;
             // SAFETY: the row of the table.
@@ -158,7 +158,7 @@ where
 }
 
 /// Runs the closure of an `entrust_on`.
-fn built<T, A, F>(visit: &mut Visit<'_>) -> Result<T, Failure>
+fn built<T, A, F>(visit: &mut Visit<'_, '_>) -> Result<T, Failure>
 where
     A: Travels,
     F: FnOnce(A) -> T + Copy + Send + 'static,
@@ -166,15 +166,15 @@ where
     let args = visit.arguments::<A>()?;
     // SAFETY: the row of the table.
     let f = unsafe { conjure::<F>() };
-    let _delegated = visit.worker.enter_visit();
+    let _delegated = visit.site.worker.enter_visit();
     Ok(f(args))
 }
 
 /// Begins something in the order of the visits, and sends its outcome when it is there: `None`
 /// if the runtime has dropped it before its end.
 fn serve_later<U, M>(
-    visit: &mut Visit<'_>,
-    begin: impl FnOnce(&mut Visit<'_>) -> Result<M, Failure>,
+    visit: &mut Visit<'_, '_>,
+    begin: impl FnOnce(&mut Visit<'_, '_>) -> Result<M, Failure>,
 ) -> Served
 where
     U: Travels,
@@ -184,7 +184,7 @@ where
         Ok(begun) => begun,
         Err(failure) => return Served::Failed(failure),
     };
-    let from = visit.from;
+    let from = visit.site.from;
     drop(gossamer_executor::spawn(async move {
         let outcome = match begun.await {
             Some(Ok(value)) => parcel_of(value),
@@ -196,7 +196,7 @@ where
     Served::Later
 }
 
-fn latched<T: 'static>(visit: &Visit<'_>) -> Result<LatchTrust<T>, Failure> {
+fn latched<T: 'static>(visit: &Visit<'_, '_>) -> Result<LatchTrust<T>, Failure> {
     let trust = visit.property::<crate::Trust<Latched<T>>>()?;
     Ok(LatchTrust::from_trust(trust.clone()))
 }

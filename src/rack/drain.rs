@@ -56,15 +56,14 @@ impl RackSide {
     }
 
     /// Tells of the calls that have ended before they were sent; whether there were any.
+    #[cold]
     pub(super) fn tell_unsent(&self, worker: &Worker) -> bool {
-        if self.unsent.borrow().is_empty() {
-            return false;
-        }
         let unsent = self.unsent.take();
+        let was_any = !unsent.is_empty();
         for (then, error) in unsent {
             self.complete(worker, Some(then), Err(error));
         }
-        true
+        was_any
     }
 
     /// Takes all calls that the node owes an outcome, and what comes of them; of posts, whom

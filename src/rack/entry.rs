@@ -23,7 +23,8 @@ use std::mem::offset_of;
 use std::ptr;
 
 use crate::rack::image::Image;
-use crate::rack::visit::{Served, Visit};
+use crate::rack::typed::Typed;
+use crate::rack::visit::{Served, Site, Visit};
 
 /// What a call is: the function that decodes its arguments, runs it and encodes its result.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ use crate::rack::visit::{Served, Visit};
 pub(crate) struct Entry {
     mark: [u64; 2],
     types: TypeId,
-    run: fn(&mut Visit<'_>) -> Served,
+    run: fn(&mut Site<'_>, Option<&Typed>, &[u8]) -> Served,
     name: fn() -> &'static str,
 }
 
@@ -43,7 +44,7 @@ pub(crate) struct CallWord(pub(crate) u64);
 /// A kind of call: all that tells it apart is its type.
 pub(crate) trait Visits: 'static {
     /// Runs a call that has come.
-    fn visit(visit: &mut Visit<'_>) -> Served;
+    fn visit(visit: &mut Visit<'_, '_>) -> Served;
 }
 
 /// The entry of `V`. Its name is that of `F`, the user's closure.
@@ -57,7 +58,13 @@ impl<V: Visits, F: 'static> Of<V, F> {
     const ENTRY: Entry = Entry {
         mark: MARK,
         types: TypeId::of::<(V, F)>(),
-        run: V::visit,
+        run: |site, property, args| {
+            V::visit(&mut Visit {
+                site,
+                property,
+                args,
+            })
+        },
         name: type_name::<F>,
     };
 }
@@ -105,8 +112,8 @@ impl Entry {
     }
 
     /// Runs a call that has come.
-    pub(crate) fn run(&self, visit: &mut Visit<'_>) -> Served {
-        (self.run)(visit)
+    pub(crate) fn run(&self, site: &mut Site<'_>, property: Option<&Typed>, args: &[u8]) -> Served {
+        (self.run)(site, property, args)
     }
 
     /// The type of the closure, for people.
@@ -193,7 +200,7 @@ mod tests {
     struct Nothing;
 
     impl Visits for Nothing {
-        fn visit(_: &mut Visit<'_>) -> Served {
+        fn visit(_: &mut Visit<'_, '_>) -> Served {
             unreachable!("never run")
         }
     }

@@ -1,7 +1,6 @@
 //! What a worker does with what comes from other nodes: results, calls, outcomes, control.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::Payload;
@@ -17,7 +16,7 @@ use crate::rack::refs::{self, Envelope, Event, Moment, Step};
 use crate::rack::remote::PropertyId;
 use crate::rack::route::{Arrival, Note};
 use crate::rack::side::{Parked, RackSide, peers};
-use crate::rack::visit::{Failure, Outcome, Phase, ReplyTo, Served, Visit};
+use crate::rack::visit::{Failure, Outcome, Phase, ReplyTo, Served, Site};
 use crate::rack::visits::respond;
 use crate::worker::Worker;
 
@@ -149,32 +148,27 @@ impl RackSide {
         handles: &[refs::Handle],
         from: ReplyTo,
     ) -> (Status, Vec<u8>) {
-        let mut handles = trusts(worker.shared(), handles, &arrival.relatives);
-        let mut answer = Parcel::default();
-        let phase = Cell::new(Phase::Decoding);
+        let mut site = Site {
+            worker,
+            handles: trusts(worker.shared(), handles, &arrival.relatives),
+            answer: Parcel::default(),
+            phase: Phase::Decoding,
+            from,
+        };
         let visit = || {
             let found = self.property(worker, arrival.property)?;
-            let property = found.as_deref();
             let Some(entry) = self.words.entry(arrival.word) else {
                 return Err(Failure::Refused(Refusal::NoEntry));
             };
-            Ok(entry.run(&mut Visit {
-                worker,
-                property,
-                args: &arrival.bytes,
-                handles: &mut handles,
-                answer: &mut answer,
-                phase: &phase,
-                from,
-            }))
+            Ok(entry.run(&mut site, found.as_deref(), &arrival.bytes))
         };
         let served = match catch_unwind(AssertUnwindSafe(visit)) {
             Ok(served) => served.unwrap_or_else(Served::Failed),
-            Err(payload) => Served::Failed(phase.get().failure(payload)),
+            Err(payload) => Served::Failed(site.phase.failure(payload)),
         };
         let outcome = match served {
             Served::Later => return (Status::Later, Vec::new()),
-            Served::Now => Ok(answer),
+            Served::Now => Ok(site.answer),
             Served::Failed(failure) => Err(failure),
         };
         self.answer_message(worker, from.node, arrival.kind.is_post, outcome)

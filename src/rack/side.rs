@@ -94,18 +94,26 @@ impl RackSide {
         if worker.client.is_closed() {
             return false;
         }
-        let mut progressed = self.tell_unsent(worker);
-        for node in 0..self.routes.len() as u32 {
-            progressed |= self.poll_route(worker, node);
+        let mut progressed = false;
+        if !self.unsent.borrow().is_empty() {
+            progressed |= self.tell_unsent(worker);
+        }
+        for (node, route) in self.routes.iter().enumerate() {
+            // Ourselves, for one.
+            if !route.borrow().pairs.is_empty() {
+                progressed |= self.poll_route(worker, node as u32);
+            }
         }
         progressed
     }
 
     /// Publishes what was issued and answered; once a turn.
+    #[inline(always)]
     pub(crate) fn flush(&self, worker: &Worker) -> bool {
-        if !self.is_dirty.replace(false) {
-            return false;
-        }
+        self.is_dirty.replace(false) && self.flush_routes(worker)
+    }
+
+    fn flush_routes(&self, worker: &Worker) -> bool {
         for node in 0..self.routes.len() as u32 {
             self.flush_route(worker, node);
         }

@@ -1,7 +1,5 @@
 //! A call that has come from another node, on the worker that is to run it.
 
-use std::cell::Cell;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -12,19 +10,24 @@ use crate::rack::handles::Handle;
 use crate::rack::typed::Typed;
 use crate::worker::Worker;
 
-/// A call, and whom it is from. It is run outside all delegated code of the worker, and may panic:
-/// what that means its [`Phase`] says.
-pub(crate) struct Visit<'a> {
-    pub(crate) worker: &'a Worker,
+/// A call, where it is run. It is run outside all delegated code of the worker, and may panic: what
+/// that means its [`Phase`] says.
+pub(crate) struct Visit<'v, 's> {
+    pub(crate) site: &'v mut Site<'s>,
     /// The property that it is on, if it is on one.
-    pub(crate) property: Option<&'a Typed>,
+    pub(crate) property: Option<&'v Typed>,
     /// The bytes of its arguments.
-    pub(crate) args: &'a [u8],
-    /// The trusts in them.
-    pub(crate) handles: &'a mut Vec<Handle>,
-    /// Where its result goes.
-    pub(crate) answer: &'a mut Parcel,
-    pub(crate) phase: &'a Cell<Phase>,
+    pub(crate) args: &'v [u8],
+}
+
+/// What visits have in common that come from one worker of another node.
+pub(crate) struct Site<'s> {
+    pub(crate) worker: &'s Worker,
+    /// The trusts in the arguments.
+    pub(crate) handles: Vec<Handle>,
+    /// Where the result goes.
+    pub(crate) answer: Parcel,
+    pub(crate) phase: Phase,
     pub(crate) from: ReplyTo,
 }
 
@@ -50,10 +53,10 @@ pub(crate) struct ReplyTo {
 /// How a call was served.
 #[derive(Debug)]
 pub(crate) enum Served {
-    /// Its result is in the visit's `answer`.
+    /// Its result is in the site's `answer`.
     Now,
     Failed(Failure),
-    /// The outcome goes to the visit's `from`, when it is there.
+    /// The outcome goes to the site's `from`, when it is there.
     Later,
 }
 
@@ -82,7 +85,7 @@ pub(crate) enum Returned<'r, 'a> {
     Other(&'r mut Reply<'a>),
 }
 
-impl Visit<'_> {
+impl Visit<'_, '_> {
     /// The property that it is on, which is to be such a one.
     #[inline(always)]
     pub(crate) fn property<X: 'static>(&self) -> Result<&X, Failure> {
@@ -93,8 +96,8 @@ impl Visit<'_> {
     /// Decodes the arguments.
     #[inline(always)]
     pub(crate) fn arguments<A: DeserializeOwned>(&mut self) -> Result<A, Failure> {
-        let decoded = codec::decode(self.args, self.handles);
-        self.phase.set(Phase::Running);
+        let decoded = codec::decode(self.args, &mut self.site.handles);
+        self.site.phase = Phase::Running;
         match decoded {
             Ok(args) => Ok(args),
             Err(_) => Err(Failure::Refused(Refusal::Arguments)),
@@ -104,9 +107,9 @@ impl Visit<'_> {
     /// Encodes the result and drops it.
     #[inline(always)]
     pub(crate) fn answer<U: Serialize>(&mut self, result: U) -> Result<(), Failure> {
-        self.phase.set(Phase::Encoding);
-        self.answer.clear();
-        let encoded = codec::encode(&result, self.answer);
+        self.site.phase = Phase::Encoding;
+        self.site.answer.clear();
+        let encoded = codec::encode(&result, &mut self.site.answer);
         drop(result);
         match encoded {
             Ok(()) => Ok(()),
