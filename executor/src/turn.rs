@@ -17,7 +17,7 @@ use crate::contain::contain;
 use crate::counters::Counters;
 use crate::current::{Entered, is_entered, with_current};
 use crate::executor::{Executor, Resident};
-use crate::idle::{Company, Idler, Step, await_looks};
+use crate::idle::{Company, Idle, Idler, Step, await_looks};
 use crate::oversubscription::{Running, has_others, is_oversubscribed};
 use crate::remote::Message;
 
@@ -267,7 +267,8 @@ impl Executor {
             contain(|| waker.wake());
         });
         watched.events.replace(events);
-        self.io_is_lively.set(any);
+        // One that parks at once sees them then, and one call says as much as two.
+        self.io_is_lively.set(any && self.config.idle != Idle::Park);
         let looks = self.io_looks_in_vain.get().saturating_add(1);
         self.io_looks_in_vain.set(if any { 0 } else { looks });
         if any {

@@ -132,6 +132,40 @@ fn short_reads_before_anything_waited() {
     });
 }
 
+/// `ready` takes nothing from what comes, waits when all was read, and sees the end.
+#[test]
+fn ready_waits_for_more_and_reads_nothing() {
+    for idle in [Idle::Park, Idle::Adaptive, Idle::Spin] {
+        let (ours, mut theirs) = pair();
+        let echo = thread::spawn(move || {
+            let mut byte = [0];
+            while theirs.read(&mut byte).expect("ours") == 1 && byte != *b"x" {
+                theirs.write_all(&byte).expect("ours");
+            }
+        });
+        run(idle, async move {
+            let mut buffer = [0; 8];
+            for byte in 0..100 {
+                write_all(&ours, &[byte]).await.expect("open");
+                assert_eq!(read(&ours, &mut buffer).await.expect("open"), 1);
+                assert_eq!(buffer[0], byte);
+                // All was read, and nothing was asked for since.
+                let mut ready = pin!(ours.ready(Interest::Read));
+                assert!(poll_fn(|cx| Poll::Ready(ready.as_mut().poll(cx).is_pending())).await);
+                write_all(&ours, &[byte + 1]).await.expect("open");
+                ready.await;
+                ours.ready(Interest::Read).await;
+                assert_eq!(read(&ours, &mut buffer).await.expect("open"), 1);
+                assert_eq!(buffer[0], byte + 1);
+            }
+            write_all(&ours, b"x").await.expect("open");
+            ours.ready(Interest::Read).await;
+            assert_eq!(read(&ours, &mut buffer).await.expect("open"), 0);
+        });
+        echo.join().expect("no panic");
+    }
+}
+
 #[test]
 fn full_pipe_waits_for_the_reader() {
     const BYTES: usize = 4 << 20;

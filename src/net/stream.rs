@@ -30,6 +30,30 @@ macro_rules! implement_stream {
                 ($read_half(self), $write_half(other))
             }
 
+            /// Waits until there may be something to read, or the end, and reads nothing: the next
+            /// read may still have to wait. Meanwhile what it is to be read into can be elsewhere.
+            ///
+            /// ```
+            /// # use futures::io::AsyncReadExt;
+            /// # gossamer::Builder::new().workers(1).build()?.block_on(async {
+            /// let (mut ours, theirs) = gossamer::net::UnixStream::pair()?;
+            /// # drop(theirs);
+            /// ours.readable().await;
+            /// let mut buffer = [0; 512];
+            /// let read = ours.read(&mut buffer).await?;
+            /// # assert_eq!(read, 0);
+            /// # Ok::<_, std::io::Error>(()) })?;
+            /// # Ok::<(), Box<dyn std::error::Error>>(())
+            /// ```
+            ///
+            /// # Cancel safety
+            ///
+            /// Dropped before it is ready, it has done nothing.
+            pub async fn readable(&self) {
+                use gossamer_executor::io::Interest;
+                self.watch.ready(Interest::Read).await
+            }
+
             fn poll_read_into(
                 &self,
                 cx: &mut std::task::Context<'_>,

@@ -36,6 +36,34 @@ fn moves_between_workers_and_threads() {
     });
 }
 
+/// One worker waits for what comes while another writes and has what it is read into.
+#[test]
+fn waited_for_here_and_answered_elsewhere() {
+    run(2, || async {
+        let (mut one, other) = pair().await;
+        let other = std::sync::Arc::new(other);
+        let client = gossamer::spawn(async move {
+            for round in 0..50 {
+                one.write_all(&[round]).await.expect("open");
+                let mut byte = [0];
+                one.read_exact(&mut byte).await.expect("open");
+                assert_eq!(byte, [round]);
+            }
+        });
+        let mut buffer = Box::new([0; 16]);
+        while { &*other }.read(&mut *buffer).await.expect("open") == 1 {
+            let stream = std::sync::Arc::clone(&other);
+            let answer = gossamer::spawn_on(1, move || async move {
+                { &*stream }.write_all(&buffer[..1]).await.expect("open");
+                buffer
+            });
+            other.readable().await;
+            buffer = answer.await.expect("no panic");
+        }
+        client.await.expect("no panic");
+    });
+}
+
 #[test]
 fn two_tasks_read_one_stream() {
     run(1, || async {

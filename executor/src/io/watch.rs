@@ -124,6 +124,46 @@ impl<T: AsFd> Watch<T> {
         .await
     }
 
+    /// Waits until an operation may be worth a try, and tries none.
+    ///
+    /// It comes at once as long as none has found that it would have to wait, and it may come for
+    /// nothing: the next operation may still have to.
+    ///
+    /// ```
+    /// # use gossamer_executor::io::{Interest, Watch};
+    /// # use gossamer_executor::{Claim, Config, Executor};
+    /// # use std::io::Read;
+    /// # use std::os::unix::net::UnixStream;
+    /// # let claim = Claim::new()?;
+    /// # let executor = Executor::new(claim.remote(), Config::default());
+    /// # let (ours, theirs) = UnixStream::pair()?;
+    /// # ours.set_nonblocking(true)?;
+    /// # let read = executor.run_until(async move {
+    /// # let ours = Watch::new(ours);
+    /// # drop(theirs);
+    /// ours.ready(Interest::Read).await;
+    /// ours.io(Interest::Read, |mut ours| ours.read(&mut [0])).await
+    /// # })?;
+    /// # assert_eq!(read, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped before it is ready, it has done nothing that lasts.
+    pub async fn ready(&self, interest: Interest) {
+        let mut place = Place {
+            source: &self.source,
+            interest,
+            at: None,
+        };
+        poll_fn(|cx| {
+            let mut waiter = Waiter::Future(&mut place.at);
+            self.source.poll_ready(cx, interest, &mut waiter).map(drop)
+        })
+        .await;
+    }
+
     fn poll<R>(
         &self,
         cx: &mut Context<'_>,
