@@ -3,12 +3,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use futures::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use gossamer::net::{TcpListener, UnixListener, UnixStream};
 
-use crate::connection::serve;
+use crate::connection::{Stream, serve};
 use crate::server::Server;
 
 /// Listens on all addresses, on every worker, or on the socket, whose path it returns.
@@ -100,20 +101,19 @@ async fn accept_on_socket(listener: UnixListener, server: &'static Server) {
 }
 
 /// Serves a connection if there are not too many.
-async fn welcome(
-    mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    server: &'static Server,
-    peer: impl Fn() -> String,
-) {
+async fn welcome<S: Stream>(stream: S, server: &'static Server, peer: impl Fn() -> String)
+where
+    for<'a> &'a S: AsyncRead + AsyncWrite,
+{
     let totals = server.totals();
     totals.add_connection();
     // Relaxed: a count, and nothing is published by it.
     let open = server.open.fetch_add(1, Ordering::Relaxed);
     let served = if open < server.options.connections {
-        serve(stream, server).await
+        serve(Arc::new(stream), server).await
     } else {
         totals.add_rejected();
-        stream
+        (&stream)
             .write_all(b"ERROR Too many open connections\r\n")
             .await
     };

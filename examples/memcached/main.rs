@@ -11,7 +11,8 @@
 //! without any I/O; a [`batch`] gathers the pieces by shard and delegates one [`part`] to each; the
 //! [`store`] runs it on the shard's worker and writes the answers; back on the connection they are
 //! put in order and written together. So a client that sends 48 commands at once costs two reads
-//! and writes, and one delegation to each other worker.
+//! and writes, and one delegation to each other worker. What asks one shard alone, as a single
+//! command does, is answered in place ([`direct`]), by a connection that goes to the shard's worker.
 //!
 //! Memory: items, with what the table and the allocator add to them, stay within `-m`. Beside them
 //! a connection holds 16 KiB to read into, a command that is longer while it comes in, and less
@@ -21,6 +22,7 @@ mod base64;
 mod batch;
 mod connection;
 mod control;
+mod direct;
 mod listen;
 mod options;
 mod part;

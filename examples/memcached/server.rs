@@ -8,7 +8,7 @@ use gossamer::Trust;
 
 use crate::options::{Backend, Options};
 use crate::plain::Plain;
-use crate::request::Request;
+use crate::request::{Piece, Request};
 use crate::store::{self, Cas, Now, Settings, Shard};
 use crate::totals::Totals;
 
@@ -92,6 +92,29 @@ impl Server {
             Table::Mutex(shards) => shards.len(),
             Table::Plain(_) => 1,
         }
+    }
+
+    /// The shard that is asked, if there is one, no other, and nothing else either.
+    pub(crate) fn only_shard(&self, pieces: &[Piece], input: &[u8]) -> Option<usize> {
+        let Table::Delegated(shards) = &self.table else {
+            return None;
+        };
+        let mut only = None;
+        for piece in pieces {
+            match piece {
+                Piece::Say(_) => {}
+                Piece::Request(request) => {
+                    let hash = store::hash(request.key.of(input));
+                    let shard = store::shard(hash, shards.len());
+                    if only.is_some_and(|other| other != shard) {
+                        return None;
+                    }
+                    only = Some(shard);
+                }
+                Piece::Control(_) | Piece::Close => return None,
+            }
+        }
+        only
     }
 
     /// Takes the next cas id.
