@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use crate::rack::channel::Channel;
 use crate::rack::error::{LinkError, WireError};
 use crate::rack::layout::{PIECE_BYTES, Place, RingKind};
+use crate::rack::link::payload::Payload;
 use crate::rack::port::Port;
 
 /// A trustee takes no further request of a client that has so many bytes of results to take first.
@@ -67,13 +68,15 @@ impl Outgoing {
     }
 
     /// Appends a payload; small ones share a piece.
-    pub(super) fn push(&mut self, payload: Vec<u8>) {
+    pub(super) fn push(&mut self, payload: Payload) {
         self.queued_bytes += payload.len();
-        match self.chunks.back_mut() {
-            Some(last) if last.len() + payload.len() <= PIECE_BYTES => {
-                last.extend_from_slice(&payload);
+        for part in payload.into_parts() {
+            match self.chunks.back_mut() {
+                Some(last) if last.len() + part.len() <= PIECE_BYTES => {
+                    last.extend_from_slice(&part);
+                }
+                _ => self.chunks.push_back(part),
             }
-            _ => self.chunks.push_back(payload),
         }
     }
 
@@ -179,6 +182,19 @@ impl Incoming {
     /// Takes pieces, at most those of one turn, until so many bytes are here; returns whether they
     /// are.
     pub(super) fn fill(&mut self, port: &Port, bytes: u64) -> Result<bool, WireError> {
+        // At once, as far as that is no claim on memory that nobody fills.
+        let expected = bytes.min(EXPECTED_BYTES_MAX) as usize;
+        let missing = expected.saturating_sub(self.bytes.len());
+        self.bytes.reserve(missing);
+        self.take_until(port, bytes)
+    }
+
+    /// Takes pieces, at most those of one turn, whatever they are for.
+    pub(super) fn take_pieces(&mut self, port: &Port) -> Result<(), WireError> {
+        self.take_until(port, u64::MAX).map(drop)
+    }
+
+    fn take_until(&mut self, port: &Port, bytes: u64) -> Result<bool, WireError> {
         for _ in 0..pieces_a_turn(port) {
             if self.bytes.len() as u64 >= bytes || !self.take_piece(port)? {
                 break;
@@ -214,9 +230,11 @@ impl Incoming {
 
     /// Whether so many bytes are here, or a piece of them has come.
     pub(super) fn has_arrived(&self, port: &Port, bytes: u64) -> bool {
-        if self.bytes.len() as u64 >= bytes {
-            return true;
-        }
+        self.bytes.len() as u64 >= bytes || self.has_piece(port)
+    }
+
+    /// Whether a piece has come.
+    pub(super) fn has_piece(&self, port: &Port) -> bool {
         let (ring, index, sequence) = self.next(port);
         !matches!(port.sealed(ring, index, sequence), Ok(None))
     }
@@ -249,6 +267,9 @@ impl Incoming {
         (self.stream.pieces, index, (self.taken + 1) as u32)
     }
 }
+
+/// Memory for so much of a payload is there when its first piece is taken.
+const EXPECTED_BYTES_MAX: u64 = 64 << 20;
 
 /// Pieces that one link sends, and takes, between the batches of others: so much of its ring as
 /// takes about as long as the fabric takes for anything.
