@@ -8,18 +8,19 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use gossamer_transport::rack::Request;
 use gossamer_transport::rack::shm::Parking;
 use gossamer_transport::rack::wire::INLINE_BYTES_MAX;
+use gossamer_transport::rack::{Payload, Request};
 
 use crate::contain::contain;
-use crate::rack::codec::{Buffer, Parcel};
+use crate::rack::codec::{Body, Parcel};
 use crate::rack::continuation::Continuation;
 use crate::rack::envelope::{Class, Kind, Relative, Table, control_bytes};
 use crate::rack::error::{CallError, NotExecuted, Refusal};
 use crate::rack::failpoints::{begin_turn, reach, reach_when_sent};
 use crate::rack::handles::Handle;
 use crate::rack::join::Cause;
+use crate::rack::large::Large;
 use crate::rack::late::LateCalls;
 use crate::rack::outbound::{Answers, Question};
 use crate::rack::peers::Peers;
@@ -28,6 +29,7 @@ use crate::rack::refs::{self, Control, Envelope, Moment, Step};
 use crate::rack::remote::{Home, PropertyId, Remote, Share};
 use crate::rack::route::{Arrival, Note, Route};
 use crate::rack::visit::{Outcome, Reply, ReplyTo, Returned};
+use crate::rack::target::Buffer;
 use crate::rack::words::Words;
 use crate::worker::Worker;
 
@@ -49,6 +51,7 @@ pub(crate) struct RackSide {
     pub(crate) properties: Properties,
     /// Where results are put together, again and again.
     pub(super) answer: Cell<Parcel>,
+    pub(super) large: Large,
 }
 
 /// A message that waits for the references.
@@ -57,7 +60,8 @@ pub(crate) enum Parked {
     Reply {
         then: Option<Continuation>,
         relatives: Vec<Relative>,
-        bytes: Vec<u8>,
+        node: u32,
+        body: Body<'static>,
     },
     /// The call at which the pair with this worker of this node is blocked.
     Call { node: u32, remote: u16 },
@@ -82,6 +86,7 @@ impl RackSide {
             words: Words::new(),
             properties: Properties::default(),
             answer: Cell::default(),
+            large: Large::default(),
         }
     }
 
@@ -183,22 +188,37 @@ impl RackSide {
         then: Option<Continuation>,
         target: Option<Arc<Remote>>,
     ) {
-        match self.ready(worker, question.to, &parcel.handles) {
-            Ok(table) => self.issue_ready(worker, question, (table, parcel), then, target),
-            Err(error) => match then {
-                Some(then) => self.unsent.borrow_mut().push((then, error)),
-                None => worker.home().stats().add_post_lost(),
-            },
+        let issued = self.hold(question, parcel, then, target);
+        if let Some((parcel, then, target)) = issued {
+            self.issue_now(worker, question, parcel, then, target);
         }
     }
 
-    /// Readies the links and the trusts of a call.
-    fn ready(
+    /// The same of a call whose turn it is.
+    pub(super) fn issue_now(
         &self,
         worker: &Worker,
-        to: Home,
-        handles: &[Handle],
-    ) -> Result<Option<Table>, CallError> {
+        question: Question,
+        parcel: Parcel,
+        then: Option<Continuation>,
+        target: Option<Arc<Remote>>,
+    ) {
+        match self.ready(worker, question.to, &parcel.handles) {
+            Ok(table) => self.issue_ready(worker, question, (table, parcel), then, target),
+            Err(error) => self.end_unsent(worker, then, error),
+        }
+    }
+
+    /// A call has ended before it was sent.
+    pub(super) fn end_unsent(&self, worker: &Worker, then: Option<Continuation>, error: CallError) {
+        match then {
+            Some(then) => self.unsent.borrow_mut().push((then, error)),
+            None => worker.home().stats().add_post_lost(),
+        }
+    }
+
+    /// Readies the links of a call; where they are.
+    pub(super) fn open_link(&self, worker: &Worker, to: Home) -> Result<usize, CallError> {
         let node = to.node as usize;
         let lost = || CallError::NotExecuted(NotExecuted::NodeLost { node });
         if worker.client.is_closed() {
@@ -213,10 +233,18 @@ impl RackSide {
         if !self.route(to.node).borrow().is_live() {
             return Err(lost());
         }
+        self.pair_with(worker, to).ok_or_else(lost)
+    }
+
+    /// Readies the links and the trusts of a call.
+    fn ready(
+        &self,
+        worker: &Worker,
+        to: Home,
+        handles: &[Handle],
+    ) -> Result<Option<Table>, CallError> {
         // Before its trusts are readied, so that it can still come back.
-        if self.pair_with(worker, to).is_none() {
-            return Err(lost());
-        }
+        self.open_link(worker, to)?;
         let table = self.pack(worker, to.node, handles);
         table.map_err(|error| match error {
             refs::SendError::NoHandle(key) => {
@@ -224,7 +252,10 @@ impl RackSide {
                 let node = key.owner.number as usize;
                 CallError::NotExecuted(NotExecuted::NodeLost { node })
             }
-            _ => lost(),
+            _ => {
+                let node = to.node as usize;
+                CallError::NotExecuted(NotExecuted::NodeLost { node })
+            }
         })
     }
 
@@ -256,9 +287,8 @@ impl RackSide {
         if let Some(table) = table {
             table.append_to(&mut payload);
         }
-        let payload = prefixed(payload, parcel.bytes);
         // The trusts have gone into the table, which keeps what they lead to.
-        drop(parcel.handles);
+        let payload = prefixed(payload, parcel.into_payload());
         self.send(worker, to, question.request(kind), payload, note);
     }
 
@@ -296,7 +326,7 @@ impl RackSide {
         worker: &Worker,
         to: Home,
         request: Request,
-        payload: Vec<u8>,
+        payload: Payload,
         note: Note,
     ) {
         let Some(at) = self.pair_with(worker, to) else {
@@ -321,7 +351,8 @@ impl RackSide {
             kind: Kind::CONTROL.to_bits(),
             ..Request::default()
         };
-        self.send(worker, to, request, control_bytes(control), Note::Unread);
+        let payload = Payload::from(control_bytes(control));
+        self.send(worker, to, request, payload, Note::Unread);
     }
 
     /// Sends the outcome of a call that was not answered at once.
@@ -329,7 +360,7 @@ impl RackSide {
         if worker.client.is_closed() || self.route(to.node).borrow().is_dead {
             return;
         }
-        let (status, bytes) = self.outcome_message(worker, to.node, outcome);
+        let (status, payload) = self.outcome_message(worker, to.node, outcome);
         let kind = Kind {
             class: Class::Outcome,
             ..Kind::CONTROL
@@ -347,7 +378,7 @@ impl RackSide {
             node: to.node,
             worker: to.worker,
         };
-        let payload = prefixed(vec![status.to_byte()], bytes);
+        let payload = prefixed(vec![status.to_byte()], payload);
         self.send(worker, home, request, payload, Note::Unread);
     }
 
@@ -454,12 +485,9 @@ pub(super) fn peers(worker: &Worker) -> &Peers {
     peers.expect("a worker has a side of the rack only beside other nodes")
 }
 
-fn prefixed(mut prefix: Vec<u8>, bytes: Vec<u8>) -> Vec<u8> {
-    if prefix.is_empty() {
-        return bytes;
-    }
-    prefix.extend_from_slice(&bytes);
-    prefix
+pub(super) fn prefixed(prefix: Vec<u8>, mut payload: Payload) -> Payload {
+    payload.push_front(prefix);
+    payload
 }
 
 impl Question {

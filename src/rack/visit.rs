@@ -1,12 +1,13 @@
 //! A call that has come from another node, on the worker that is to run it.
 
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{ApplyError, Fault, Payload};
-use crate::rack::codec::{self, CodecError, Opened, Parcel};
+use crate::rack::calls::Travels;
+use crate::rack::codec::{self, CodecError, Opened, Parcel, Unencoded};
 use crate::rack::error::{CallError, NotExecuted, Refusal};
 use crate::rack::handles::Handle;
 use crate::rack::typed::Typed;
@@ -48,14 +49,18 @@ pub(crate) struct ReplyTo {
 }
 
 /// How a call was served.
-#[derive(Debug)]
 pub(crate) enum Served {
     /// Its result is in the visit's `answer`.
     Now,
     Failed(Failure),
     /// The outcome goes to the visit's `from`, when it is there.
     Later,
+    /// Its result is large: this encodes it.
+    Large(Encodes<Outcome>),
 }
+
+/// Encodes something large, on any thread.
+pub(crate) type Encodes<O> = Box<dyn FnOnce() -> O + Send>;
 
 /// An outcome as it travels.
 pub(crate) type Outcome = Result<Parcel, Failure>;
@@ -101,16 +106,19 @@ impl Visit<'_> {
         }
     }
 
-    /// Encodes the result and drops it.
+    /// Encodes the result and drops it, unless it is large.
     #[inline(always)]
-    pub(crate) fn answer<U: Serialize>(&mut self, result: U) -> Result<(), Failure> {
+    pub(crate) fn answer<U: Travels>(&mut self, result: U) -> Served {
         self.phase.set(Phase::Encoding);
         self.answer.clear();
         let encoded = codec::encode(&result, self.answer);
+        if let Err(Unencoded::Large) = encoded {
+            return Served::Large(Box::new(|| encode_large(result)));
+        }
         drop(result);
         match encoded {
-            Ok(()) => Ok(()),
-            Err(_) => Err(Failure::Result),
+            Ok(()) => Served::Now,
+            Err(_) => Served::Failed(Failure::Result),
         }
     }
 }
@@ -164,23 +172,24 @@ impl From<Fault> for Failure {
     }
 }
 
-impl From<Result<(), Failure>> for Served {
-    #[inline(always)]
-    fn from(served: Result<(), Failure>) -> Self {
-        served.map_or_else(Self::Failed, |()| Self::Now)
+/// Encodes a result that is no visit's any more, and drops it. A `Serialize` that panics is
+/// contained.
+pub(crate) async fn parcel_of<U: Travels>(result: U) -> Outcome {
+    let encode = move || {
+        let mut parcel = Parcel::default();
+        match codec::encode(&result, &mut parcel) {
+            Ok(()) => Ok(Ok(parcel)),
+            Err(Unencoded::Failed(_)) => Ok(Err(Failure::Result)),
+            Err(Unencoded::Large) => Err(result),
+        }
+    };
+    match catch_unwind(AssertUnwindSafe(encode)) {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(large)) => blocking::unblock(|| encode_large(large)).await,
+        Err(payload) => Err(Phase::Encoding.failure(payload)),
     }
 }
 
-/// Encodes a result that is no visit's any more, and drops it. A `Serialize` that panics is
-/// contained.
-pub(crate) fn parcel_of<U: Serialize>(result: U) -> Outcome {
-    let encode = move || {
-        let mut parcel = Parcel::default();
-        codec::encode(&result, &mut parcel).map(|()| parcel)
-    };
-    let encoded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(encode));
-    match encoded {
-        Ok(parcel) => parcel.map_err(|_| Failure::Result),
-        Err(payload) => Err(Phase::Encoding.failure(payload)),
-    }
+fn encode_large<U: Travels>(result: U) -> Outcome {
+    codec::encode_large(result).map_err(|_| Failure::Result)
 }

@@ -5,12 +5,11 @@
 //! before; the result, put together in a buffer and copied into the batch of results. No
 //! allocation, no lock, and no atomic read-modify-write.
 
-use std::borrow::Cow;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use gossamer_transport::rack::wire::INLINE_BYTES_MAX;
-use gossamer_transport::rack::{InlineRequest, TrusteeLink};
+use gossamer_transport::rack::{InlineRequest, Payload, TrusteeLink};
 
 use crate::contain::dispose;
 use crate::rack::codec::Parcel;
@@ -20,9 +19,9 @@ use crate::rack::error::Refusal;
 use crate::rack::handles::Handle;
 use crate::rack::properties::Found;
 use crate::rack::remote::PropertyId;
-use crate::rack::route::Arrival;
+use crate::rack::route::{Arrival, Blocked};
 use crate::rack::side::RackSide;
-use crate::rack::visit::{Failure, Outcome, Phase, ReplyTo, Served, Visit};
+use crate::rack::visit::{Encodes, Failure, Outcome, Phase, ReplyTo, Served, Visit};
 use crate::worker::Worker;
 
 impl RackSide {
@@ -81,8 +80,8 @@ struct Visits<'a> {
     entry: Option<(CallWord, &'static Entry)>,
     phase: Cell<Phase>,
     served: u32,
-    /// A request whose trusts are not registered yet.
-    blocked: Option<Arrival>,
+    /// The request that is not answered yet, and why.
+    blocked: Option<Blocked>,
 }
 
 impl Visits<'_> {
@@ -135,7 +134,7 @@ impl Visits<'_> {
                 Served::Now if !*is_post && self.answer.handles.is_empty() => {
                     let bytes = &mut self.answer.bytes;
                     match bytes.len() > INLINE_BYTES_MAX {
-                        true => respond(link, PLAIN, Cow::Owned(std::mem::take(bytes))),
+                        true => respond(link, PLAIN, std::mem::take(bytes).into()),
                         false => link.respond_inline(PLAIN.to_byte(), bytes),
                     }
                 }
@@ -144,7 +143,11 @@ impl Visits<'_> {
                     self.respond_otherwise(link, *is_post, Ok(answer));
                 }
                 Served::Failed(failure) => self.respond_otherwise(link, *is_post, Err(failure)),
-                Served::Later => respond(link, Status::Later, Cow::Borrowed(&[])),
+                Served::Later => respond(link, Status::Later, Payload::default()),
+                Served::Large(encode) => {
+                    self.encode(*is_post, encode);
+                    break;
+                }
             }
         }
         Ok(())
@@ -176,8 +179,9 @@ impl Visits<'_> {
         let side = self.side;
         let response = side.take(self.worker, from, arrival, &mut self.blocked)?;
         let is_served = response.is_some();
-        if let Some((status, bytes)) = response {
-            respond(link, status, Cow::Owned(bytes));
+        match response {
+            Some((status, payload)) => respond(link, status, payload),
+            None => self.blocked = self.blocked.take().or(Some(Blocked::Beside)),
         }
         Ok(is_served)
     }
@@ -204,6 +208,7 @@ impl Visits<'_> {
                 None => return Served::Failed(Failure::Refused(Refusal::NoEntry)),
             },
         };
+        let from = self.from();
         entry.run(&mut Visit {
             worker: self.worker,
             property: self.property.as_ref().map(|(_, found)| &**found),
@@ -211,25 +216,38 @@ impl Visits<'_> {
             handles: &mut self.handles,
             answer: &mut self.answer,
             phase: &self.phase,
-            from: ReplyTo {
-                node: self.node,
-                worker: u32::from(self.remote),
-                token: 0,
-            },
+            from,
         })
+    }
+
+    /// Has a result encoded, and answers then.
+    #[cold]
+    fn encode(&mut self, is_post: bool, encode: Encodes<Outcome>) {
+        let from = self.from();
+        self.side.encode_result(self.worker, from, is_post, encode);
+        self.blocked = Some(Blocked::Beside);
+    }
+
+    #[inline(always)]
+    fn from(&self) -> ReplyTo {
+        ReplyTo {
+            node: self.node,
+            worker: u32::from(self.remote),
+            token: 0,
+        }
     }
 
     #[cold]
     fn respond_otherwise(&mut self, link: &mut TrusteeLink, is_post: bool, outcome: Outcome) {
         let side = self.side;
-        let (status, bytes) = side.answer_message(self.worker, self.node, is_post, outcome);
-        respond(link, status, Cow::Owned(bytes));
+        let (status, payload) = side.answer_message(self.worker, self.node, is_post, outcome);
+        respond(link, status, payload);
     }
 }
 
 #[inline(never)]
-pub(super) fn respond(link: &mut TrusteeLink, status: Status, payload: Cow<'_, [u8]>) {
-    let sent = link.respond(status.to_byte(), payload);
+pub(super) fn respond(link: &mut TrusteeLink, status: Status, payload: Payload) {
+    let sent = link.respond_parts(status.to_byte(), payload);
     assert!(sent.is_ok(), "no message is longer than a payload may be");
 }
 
