@@ -1,14 +1,19 @@
 //! What an encoding promises, of the encoder, the decoder and both together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, LinkedList};
 use std::fmt::Debug;
+use std::num::NonZeroU8;
+use std::time::Instant;
 
 use bincode::error::DecodeError;
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::rack::codec::{CodecError, PARCEL_BYTES_MAX, Parcel, decode, encode};
+use crate::rack::codec::{
+    CodecError, LARGE_BYTES, PARCEL_BYTES_MAX, Parcel, Unencoded, decode, decode_large, encode,
+    encode_large,
+};
 use crate::rack::decoder::{Pace, read};
 use crate::rack::encoder::Target;
 use crate::rack::target::Buffer;
@@ -177,8 +182,8 @@ proptest! {
 }
 
 fn comes_back<V: Serialize + DeserializeOwned + PartialEq + Debug>(value: V) {
-    let format = bincode::config::standard().with_fixed_int_encoding();
-    let mut bytes = bincode::serde::encode_to_vec(&value, format).expect("encoded");
+    let mut bytes = bincode::serde::encode_to_vec(&value, FORMAT).expect("encoded");
+    assert_eq!(bytes_of(&value), bytes, "as bincode writes it");
     bytes.push(7);
     let (back, left) = read::<V>(&bytes, Pace::Unbroken).expect("decoded");
     assert_eq!((&back, left), (&value, 1));
@@ -219,3 +224,164 @@ fn bytes_that_no_encoder_writes() {
     }
     assert!(read::<String>(&[1, 0, 0, 0, 0, 0, 0, 0, 0xff], Pace::Unbroken).is_err());
 }
+
+/// Each kind of numbers in one piece, as each of them alone would be.
+#[test]
+fn numbers_side_by_side() {
+    fn check<T>(numbers: Vec<T>)
+    where
+        T: Serialize + DeserializeOwned + PartialEq + Debug + Clone,
+    {
+        comes_back(numbers.clone());
+        comes_back(vec![(numbers.clone(), 7_u8); 2]);
+        assert_eq!(bytes_of(&numbers), bytes_of(&&numbers[..]));
+        let one_by_one: LinkedList<_> = numbers.iter().cloned().collect();
+        assert_eq!(bytes_of(&numbers), bytes_of(&one_by_one));
+        comes_back(one_by_one);
+        comes_back::<Box<[T]>>(numbers.into());
+    }
+
+    check(vec![u8::MAX, 0, 1]);
+    check(vec![i8::MIN, 3]);
+    check(vec![u16::MAX, 1]);
+    check(vec![i16::MIN, 1]);
+    check(vec![u32::MAX, 1]);
+    check(vec![i32::MIN, 1]);
+    check(vec![u64::MAX, 1]);
+    check(vec![i64::MIN, 1]);
+    check(vec![u128::MAX, 1]);
+    check(vec![i128::MIN, 1]);
+    check(vec![f32::MIN, 0.5]);
+    check(vec![f64::MIN, 0.5]);
+    check(Vec::<u8>::new());
+}
+
+/// Others of the same length are looked at one by one.
+#[test]
+fn what_looks_like_numbers() {
+    assert!(back::<Vec<bool>>(bytes_of(&vec![2_u8])).is_err());
+    assert!(back::<Vec<char>>(bytes_of(&vec![255_u8])).is_err());
+    assert!(back::<Vec<NonZeroU8>>(bytes_of(&vec![0_u8])).is_err());
+    let mut backwards = bytes_of(&vec![1_u8, 2, 3]);
+    assert_eq!(
+        back::<Backwards>(backwards.clone()).expect("decoded").0,
+        [3, 2, 1]
+    );
+    backwards.pop();
+    assert!(back::<Backwards>(backwards).is_err());
+}
+
+/// Bytes that are read as serde reads a `Vec`, but for their order.
+struct Backwards(Vec<u8>);
+
+impl<'de> Deserialize<'de> for Backwards {
+    fn deserialize<D: serde::Deserializer<'de>>(inner: D) -> Result<Self, D::Error> {
+        inner.deserialize_seq(FromTheEnd).map(Self)
+    }
+}
+
+struct FromTheEnd;
+
+impl<'de> serde::de::Visitor<'de> for FromTheEnd {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("bytes")
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<u8>, A::Error> {
+        let mut bytes = Vec::new();
+        while let Some(byte) = seq.next_element()? {
+            bytes.insert(0, byte);
+        }
+        Ok(bytes)
+    }
+}
+
+/// That a value is large is known before all of it is there, and then nothing of it is.
+#[test]
+fn large_values_are_told_apart() {
+    let (mut parcel, mut handles) = (Parcel::default(), Vec::new());
+    let header = size_of::<u64>();
+    let fits = vec![1_u8; LARGE_BYTES - header];
+    assert!(encode(&fits, &mut parcel).is_ok());
+    assert!(encode(&fits, &mut Buffer::default()).is_ok());
+    for value in [vec![vec![1_u8; LARGE_BYTES]], vec![vec![1; 1000]; 1000]] {
+        let encoded = encode(&value, &mut Buffer::default());
+        assert!(matches!(encoded, Err(Unencoded::Large)));
+        parcel.clear();
+        let encoded = encode(&value, &mut parcel);
+        assert!(matches!(encoded, Err(Unencoded::Large)));
+        assert!(parcel.bytes.capacity() <= 2 * LARGE_BYTES);
+        let whole = bincode::serde::encode_to_vec(&value, FORMAT).expect("encoded");
+        let parcel = encode_large(value.clone()).expect("encoded");
+        assert_eq!(parcel.into_payload().into_bytes(), whole);
+        let back = decode_large::<Vec<Vec<u8>>>(&whole, &mut handles);
+        assert_eq!(back.expect("decoded"), value);
+    }
+}
+
+#[test]
+fn large_text_and_bytes() {
+    let text = "ß€🦀".repeat(100_000);
+    let bytes = encode_large(text.clone()).expect("encoded");
+    let mut bytes = bytes.into_payload().into_bytes();
+    let back = decode_large::<String>(&bytes, &mut Vec::new());
+    assert_eq!(back.expect("decoded"), text);
+    let owned = decode_large::<Owned>(&bytes, &mut Vec::new()).expect("decoded");
+    assert!(owned.bytes == text.as_bytes() && !owned.is_lent);
+    *bytes.last_mut().expect("some") = 0;
+    assert!(decode_large::<String>(&bytes, &mut Vec::new()).is_err());
+}
+
+/// With pauses, elements without bytes have the same bound.
+#[test]
+fn elements_are_counted_across_pauses() {
+    let many = |count: u64| [&count.to_le_bytes()[..], &[0; 1000]].concat();
+    let left = |count| decode_large::<Vec<()>>(&many(count), &mut Vec::new());
+    let Err(CodecError::LeftOver { bytes: 1000 }) = left(60_000) else {
+        panic!("there may be so many");
+    };
+    let Err(CodecError::Decode { .. }) = left(80_000) else {
+        panic!("there may not be so many");
+    };
+}
+
+/// How long 64 MiB take, by hand:
+/// `cargo test --release --lib codec_tests -- --ignored --nocapture`.
+#[test]
+#[ignore = "prints times"]
+fn time_of_sixty_four_mebibytes() {
+    fn time<V: Serialize + DeserializeOwned + Clone>(what: &str, value: &V) {
+        let mut times = [Vec::new(), Vec::new()];
+        for _ in 0..9 {
+            let value = value.clone();
+            let start = Instant::now();
+            let parcel = encode_large(value).expect("encoded");
+            times[0].push(start.elapsed());
+            let bytes = parcel.into_payload().into_bytes();
+            let start = Instant::now();
+            let back = decode_large::<V>(&bytes, &mut Vec::new()).expect("decoded");
+            times[1].push(start.elapsed());
+            drop(back);
+        }
+        times.iter_mut().for_each(|times| times.sort());
+        println!(
+            "{what}: {:?} to encode, {:?} to decode",
+            times[0][4], times[1][4]
+        );
+    }
+
+    let bytes = vec![7_u8; 64 << 20];
+    let texts = (0..64 << 10).map(|at| format!("{at:01024}"));
+    time("64 MiB as Vec<u8>", &bytes);
+    time("as String", &String::from_utf8(bytes).expect("text"));
+    time("as Vec<f64>", &vec![0.5; 8 << 20]);
+    time("as Vec<String> of 1 KiB", &texts.collect::<Vec<_>>());
+    time("as Vec<(u32, u32)>", &vec![(1_u32, 2_u32); 8 << 20]);
+}
+
+const FORMAT: bincode::config::Configuration<
+    bincode::config::LittleEndian,
+    bincode::config::Fixint,
+> = bincode::config::standard().with_fixed_int_encoding();
