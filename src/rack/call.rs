@@ -357,7 +357,7 @@ pub(crate) fn ask<U: Travels>(
             body, mut handles, ..
         } = reply?;
         let decoded = match body.is_large() {
-            true => blocking::unblock(move || codec::decode_large(&body, &mut handles)).await,
+            true => crate::unblock::unblock(move || codec::decode_large(&body, &mut handles)).await,
             false => codec::decode(&body, &mut handles),
         };
         decoded.map_err(|source| CallError::Result { source })

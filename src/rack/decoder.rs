@@ -140,7 +140,7 @@ impl<'de> Source<'de> {
         if self.later.is_none() || bytes.len() < BYTES_AT_ONCE {
             return Ok(Cow::Borrowed(bytes));
         }
-        let mut owned = Vec::with_capacity(bytes.len());
+        let mut owned = numbers::with_large_pages(bytes.len());
         for some in bytes.chunks(BYTES_AT_ONCE) {
             owned.extend_from_slice(some);
             std::thread::yield_now();

@@ -30,6 +30,7 @@ use crate::rack::side::RackSide;
 use crate::rack::visit::{Encodes, Failure, Outcome, Phase, ReplyTo};
 use crate::rack::visits::respond;
 use crate::shared::Message;
+use crate::unblock;
 use crate::worker::Worker;
 
 /// The large values of a worker that are on their way.
@@ -62,7 +63,7 @@ pub(super) fn beside<R: Send + 'static>(
     then: impl FnOnce(&Worker, R) + Send + 'static,
 ) {
     let home = Arc::clone(&worker.shared().workers()[worker.index() as usize]);
-    let task = blocking::unblock(move || {
+    let task = unblock::beside(move || {
         let done = job();
         let settle = move |worker: &Worker| {
             contain(|| then(worker, done), |panic| worker.report(panic));

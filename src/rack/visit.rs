@@ -185,7 +185,7 @@ pub(crate) async fn parcel_of<U: Travels>(result: U) -> Outcome {
     };
     match catch_unwind(AssertUnwindSafe(encode)) {
         Ok(Ok(outcome)) => outcome,
-        Ok(Err(large)) => blocking::unblock(|| encode_large(large)).await,
+        Ok(Err(large)) => crate::unblock::unblock(|| encode_large(large)).await,
         Err(payload) => Err(Phase::Encoding.failure(payload)),
     }
 }
