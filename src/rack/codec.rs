@@ -24,7 +24,7 @@ use crate::contain::dispose;
 use crate::rack::decoder::{self, Pace};
 use crate::rack::encoder;
 use crate::rack::handles::{Handle, Reading, Writing};
-use crate::rack::target::{InPlace, Parts};
+use crate::rack::target::{InPlace, Whole};
 
 /// Why a value cannot travel.
 ///
@@ -211,10 +211,7 @@ impl CodecError {
 
 /// Appends a value to a target, with the trusts in it, unless it is large. Runs foreign code.
 #[inline(always)]
-pub(crate) fn encode<V: Serialize>(
-    value: &V,
-    target: &mut impl InPlace,
-) -> Result<(), Unencoded> {
+pub(crate) fn encode<V: Serialize>(value: &V, target: &mut impl InPlace) -> Result<(), Unencoded> {
     let writing = Writing::begin();
     let written = encoder::write(value, target);
     if target.is_full() {
@@ -232,13 +229,13 @@ pub(crate) fn encode<V: Serialize>(
 /// Encodes a value, however large, and drops it. Runs foreign code, whose panic is an error.
 pub(crate) fn encode_large<V: Serialize>(value: V) -> Result<Parcel, CodecError> {
     let encode = move || {
-        let mut parts = Parts::default();
+        let mut whole = Whole::default();
         let writing = Writing::begin();
-        encoder::write(&value, &mut parts)?;
+        encoder::write(&value, &mut whole)?;
         let handles = writing.end().unwrap_or_default();
         drop(value);
         Ok(Parcel {
-            rest: parts.into_payload(),
+            rest: whole.into_payload(),
             handles,
             ..Parcel::default()
         })

@@ -7,7 +7,8 @@
 //!
 //! The threads are those of the crate `blocking`. They copy in parts of 64 KiB, between which
 //! whoever else wants the processor may have it: else a worker that wakes up where there is no
-//! core left would wait for some milliseconds, a time slice.
+//! core left would wait for some milliseconds, a time slice. Memory that was sent is let go of
+//! there, too.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -41,10 +42,16 @@ pub(crate) struct Large {
     results: RefCell<Slab<Pending>>,
 }
 
+/// What decoding has given, if it has come to an end.
+type Decoding = Option<Box<dyn Any + Send>>;
+
+/// What is done with it.
+type Then = Box<dyn FnOnce(&Worker, Decoding)>;
+
 /// A result that is being decoded.
 struct Pending {
     /// What is to be done with it; nothing comes if the worker ends before.
-    then: Box<dyn FnOnce(&Worker, Option<Box<dyn Any + Send>>)>,
+    then: Then,
     /// The link that takes no further results until then, by node and worker.
     paused: Option<((u32, u32), Box<ResultReader>)>,
 }
@@ -169,7 +176,7 @@ impl RackSide {
             } => self.pause(link),
             _ => None,
         };
-        let then = move |worker: &Worker, decoded: Option<Box<dyn Any + Send>>| {
+        let then = move |worker: &Worker, decoded: Decoding| {
             let decoded = decoded.and_then(|decoded| decoded.downcast().ok());
             let unknown = CallError::Unknown {
                 node: node as usize,

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use gossamer_transport::rack::{Property, Request};
+
 use crate::rack::calls::Travels;
 use crate::rack::codec::{self, CodecError, Parcel, Unencoded};
 use crate::rack::entry::{CallWord, Entry, Visits, entry};
+use crate::rack::envelope::Kind;
 use crate::rack::error::{CallError, NotExecuted};
 use crate::rack::remote::{Home, PropertyId, Remote};
 use crate::rack::target::InPlace;
@@ -107,6 +110,25 @@ fn large<A: Travels>(args: A) -> Encode {
 #[cold]
 fn not_encoded(source: CodecError) -> CallError {
     CallError::NotExecuted(NotExecuted::Arguments { source })
+}
+
+impl Question {
+    #[inline(always)]
+    pub(crate) fn request(&self, kind: Kind) -> Request {
+        Request {
+            call: self.word.0,
+            property: wire(self.property),
+            kind: kind.to_bits(),
+            result_bytes: self.result_bytes,
+        }
+    }
+}
+
+pub(crate) fn wire(id: PropertyId) -> Property {
+    Property {
+        index: id.index,
+        generation: id.generation,
+    }
 }
 
 /// The entry is none of the executable.

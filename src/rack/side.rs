@@ -22,14 +22,14 @@ use crate::rack::handles::Handle;
 use crate::rack::join::Cause;
 use crate::rack::large::Large;
 use crate::rack::late::LateCalls;
-use crate::rack::outbound::{Answers, Question};
+use crate::rack::outbound::{Answers, Question, wire};
 use crate::rack::peers::Peers;
 use crate::rack::properties::Properties;
 use crate::rack::refs::{self, Control, Envelope, Moment, Step};
 use crate::rack::remote::{Home, PropertyId, Remote, Share};
 use crate::rack::route::{Arrival, Note, Route};
-use crate::rack::visit::{Outcome, Reply, ReplyTo, Returned};
 use crate::rack::target::Buffer;
+use crate::rack::visit::{Outcome, Reply, ReplyTo, Returned};
 use crate::rack::words::Words;
 use crate::worker::Worker;
 
@@ -488,23 +488,4 @@ pub(super) fn peers(worker: &Worker) -> &Peers {
 pub(super) fn prefixed(prefix: Vec<u8>, mut payload: Payload) -> Payload {
     payload.push_front(prefix);
     payload
-}
-
-impl Question {
-    #[inline(always)]
-    fn request(&self, kind: Kind) -> Request {
-        Request {
-            call: self.word.0,
-            property: wire(self.property),
-            kind: kind.to_bits(),
-            result_bytes: self.result_bytes,
-        }
-    }
-}
-
-fn wire(id: PropertyId) -> gossamer_transport::rack::Property {
-    gossamer_transport::rack::Property {
-        index: id.index,
-        generation: id.generation,
-    }
 }

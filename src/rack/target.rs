@@ -5,7 +5,8 @@ use gossamer_transport::rack::Payload;
 use crate::rack::codec::{LARGE_BYTES, PARCEL_BYTES_MAX, Parcel};
 use crate::rack::encoder::{Full, Target};
 use crate::rack::handles::Handle;
-use crate::rack::numbers::BYTES_AT_ONCE;
+use crate::rack::numbers::{BYTES_AT_ONCE, with_large_pages};
+use crate::unblock::beside;
 
 /// A target with room for what is not large.
 pub(crate) trait InPlace: Target {
@@ -121,46 +122,51 @@ impl InPlace for Buffer {
     }
 }
 
-/// The bytes of a large value, in parts; after each whoever else wants the processor may have it.
-#[derive(Default)]
-pub(crate) struct Parts {
-    done: Payload,
-    last: Vec<u8>,
+/// The bytes of a large value; from time to time whoever else wants the processor may have it.
+pub(crate) struct Whole {
+    bytes: Vec<u8>,
+    /// How many there may be until the next pause.
+    pause: usize,
 }
 
-impl Parts {
-    pub(crate) fn into_payload(mut self) -> Payload {
-        self.done.push(self.last);
-        self.done
-    }
-
-    #[cold]
-    fn begin_part(&mut self) {
-        let next = Vec::with_capacity(BYTES_AT_ONCE);
-        let last = std::mem::replace(&mut self.last, next);
-        if !last.is_empty() {
-            self.done.push(last);
-            std::thread::yield_now();
+impl Default for Whole {
+    fn default() -> Self {
+        Self {
+            bytes: with_large_pages(FIRST_BYTES),
+            pause: BYTES_AT_ONCE,
         }
     }
 }
 
-impl Target for Parts {
+impl Whole {
+    /// They are let go of beside the workers, too.
+    pub(crate) fn into_payload(self) -> Payload {
+        let mut payload = Payload::from(self.bytes);
+        payload.set_disposal(|bytes| match bytes.len() > LARGE_BYTES {
+            true => beside(|| drop(bytes)).detach(),
+            false => drop(bytes),
+        });
+        payload
+    }
+}
+
+impl Target for Whole {
     fn append(&mut self, mut bytes: &[u8]) -> Result<(), Full> {
-        if bytes.len() > PARCEL_BYTES_MAX - self.done.len() - self.last.len() {
+        if bytes.len() > PARCEL_BYTES_MAX - self.bytes.len() {
             return Err(Full);
         }
-        while !bytes.is_empty() {
-            if self.last.len() == self.last.capacity() {
-                self.begin_part();
-            }
-            let room = self.last.capacity() - self.last.len();
-            let (now, later) = bytes.split_at(bytes.len().min(room));
-            self.last.extend_from_slice(now);
-            bytes = later;
+        while bytes.len() > self.pause {
+            let (now, later) = bytes.split_at(self.pause);
+            self.bytes.extend_from_slice(now);
+            std::thread::yield_now();
+            (self.pause, bytes) = (BYTES_AT_ONCE, later);
         }
+        self.bytes.extend_from_slice(bytes);
+        self.pause -= bytes.len();
         Ok(())
     }
 }
 
+/// Room that a large value has at first: what it then grows by is of large pages, too.
+const FIRST_BYTES: usize = 4 << 20;
 const SMALL_BYTES: usize = 64;

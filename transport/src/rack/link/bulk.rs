@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use crate::rack::channel::Channel;
 use crate::rack::error::{LinkError, WireError};
 use crate::rack::layout::{PIECE_BYTES, Place, RingKind};
-use crate::rack::link::payload::Payload;
+use crate::rack::link::payload::{Dispose, Payload};
 use crate::rack::port::Port;
 
 /// A trustee takes no further request of a client that has so many bytes of results to take first.
@@ -38,8 +38,8 @@ pub(super) const OF_RESULTS: Stream = Stream {
 pub(super) struct Outgoing {
     stream: Stream,
     worker: u16,
-    /// What is to be sent; the first from `start` on.
-    chunks: VecDeque<Vec<u8>>,
+    /// What is to be sent, the first from `start` on; and what is done with each then.
+    chunks: VecDeque<(Vec<u8>, Dispose)>,
     start: usize,
     queued_bytes: usize,
     /// Pieces sent, and how many of them the reader had taken when we last looked.
@@ -70,12 +70,13 @@ impl Outgoing {
     /// Appends a payload; small ones share a piece.
     pub(super) fn push(&mut self, payload: Payload) {
         self.queued_bytes += payload.len();
-        for part in payload.into_parts() {
+        let (parts, dispose) = payload.into_parts();
+        for part in parts {
             match self.chunks.back_mut() {
-                Some(last) if last.len() + part.len() <= PIECE_BYTES => {
+                Some((last, _)) if last.len() + part.len() <= PIECE_BYTES => {
                     last.extend_from_slice(&part);
                 }
-                _ => self.chunks.push_back(part),
+                _ => self.chunks.push_back((part, dispose)),
             }
         }
     }
@@ -94,7 +95,7 @@ impl Outgoing {
         self.taken = self.taken_now(port)?;
         let (before, turn) = (self.sent, pieces_a_turn(port));
         self.is_refused = false;
-        while let Some(chunk) = self.chunks.front() {
+        while let Some((chunk, _)) = self.chunks.front() {
             if self.sent == self.taken + count || self.sent == before + turn {
                 break;
             }
@@ -112,8 +113,10 @@ impl Outgoing {
             self.sent += 1;
             self.queued_bytes -= piece.len();
             self.start = end;
-            if self.start == chunk.len() {
-                self.chunks.pop_front();
+            if self.start == chunk.len()
+                && let Some((chunk, dispose)) = self.chunks.pop_front()
+            {
+                dispose(chunk);
                 self.start = 0;
             }
         }
@@ -269,7 +272,7 @@ impl Incoming {
 }
 
 /// Memory for so much of a payload is there when its first piece is taken.
-const EXPECTED_BYTES_MAX: u64 = 64 << 20;
+const EXPECTED_BYTES_MAX: u64 = 128 << 20;
 
 /// Pieces that one link sends, and takes, between the batches of others: so much of its ring as
 /// takes about as long as the fabric takes for anything.

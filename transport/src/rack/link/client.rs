@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use crate::rack::channel::{Channel, Refusal};
 use crate::rack::error::{LinkError, WireError};
 use crate::rack::layout::{Place, RingKind};
+use crate::rack::link::answer::{Answer, Unanswered};
 use crate::rack::link::backlog::Backlog;
 use crate::rack::link::bulk::{Incoming, OF_REQUESTS, OF_RESULTS, Outgoing};
 use crate::rack::link::notes::Notes;
@@ -72,26 +73,6 @@ pub struct ClientLink<N> {
     /// The batch whose results come in pieces before it is complete, if it is `oldest`.
     ahead: u32,
     failed: Option<WireError>,
-}
-
-/// A result, and the note of its request.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Answer<'a, N> {
-    /// What was issued with the request.
-    pub note: N,
-    /// What became of it.
-    pub status: u8,
-    /// The bytes of the result.
-    pub payload: Cow<'a, [u8]>,
-}
-
-/// How far a request came that will have no result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It was never sent.
-    NotSent,
-    /// It was sent; whether it ran is not known.
-    Unknown,
 }
 
 impl<N> ClientLink<N> {
@@ -391,10 +372,8 @@ impl<N> ClientLink<N> {
 
     /// The notes of all requests that have no result, in order, when there will be none.
     pub fn into_unanswered(self) -> Unanswered<N> {
-        Unanswered {
-            published: (self.published - self.answered) as usize,
-            notes: self.notes,
-        }
+        let published = self.published - self.answered;
+        Unanswered::new(self.notes, published as usize)
     }
 
     /// Whether the batch that goes out next has room for a request with so many bytes in its slot.
@@ -496,32 +475,6 @@ impl<N> ClientLink<N> {
         error
     }
 }
-
-/// What [`ClientLink::into_unanswered`] returns.
-#[derive(Debug)]
-pub struct Unanswered<N> {
-    notes: Notes<N>,
-    published: usize,
-}
-
-impl<N> Iterator for Unanswered<N> {
-    type Item = (N, Fate);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let note = self.notes.pop()?;
-        let Some(published) = self.published.checked_sub(1) else {
-            return Some((note, Fate::NotSent));
-        };
-        self.published = published;
-        Some((note, Fate::Unknown))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.notes.len(), Some(self.notes.len()))
-    }
-}
-
-impl<N> ExactSizeIterator for Unanswered<N> {}
 
 /// The words of its slot that a result is expected to take.
 #[inline(always)]

@@ -21,6 +21,7 @@
 //! doing. It can take them before the rest of their batch has run: an empty batch in the place of
 //! that one says so. What it has of a batch that is not complete, it has asked for.
 
+mod answer;
 mod backlog;
 mod bulk;
 mod client;
@@ -28,8 +29,9 @@ mod notes;
 mod payload;
 mod trustee;
 
+pub use answer::{Answer, Fate, Unanswered};
 pub use bulk::QUEUED_BYTES_MAX;
-pub use client::{Answer, ClientLink, Fate, Unanswered};
+pub use client::ClientLink;
 pub use payload::Payload;
 pub use trustee::{Arrived, InlineRequest, TrusteeLink};
 

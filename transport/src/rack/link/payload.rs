@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 
-/// The bytes of a message that does not fit into a slot, in parts: each is let go as soon as it has
-/// been sent. A large one that lay in one part would go at once, and giving 64 MiB back to the
-/// system takes milliseconds.
+/// The bytes of a message that does not fit into a slot, in parts, and what is done with each when
+/// it has been sent: giving 64 MiB back to the system takes milliseconds, which not every thread
+/// has.
 ///
 /// ```
 /// use gossamer_transport::rack::Payload;
@@ -14,11 +14,15 @@ use std::collections::VecDeque;
 /// assert_eq!(payload.len(), 13);
 /// assert_eq!(payload.into_bytes(), b"head and body");
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Payload {
     parts: VecDeque<Vec<u8>>,
     bytes: usize,
+    dispose: Dispose,
 }
+
+/// What is done with a part that has been sent.
+pub(super) type Dispose = fn(Vec<u8>);
 
 impl Payload {
     /// How many bytes they are.
@@ -39,6 +43,11 @@ impl Payload {
         }
     }
 
+    /// Has something else done with what has been sent than dropping it.
+    pub fn set_disposal(&mut self, dispose: fn(Vec<u8>)) {
+        self.dispose = dispose;
+    }
+
     /// Puts a part ahead of the others.
     pub fn push_front(&mut self, part: Vec<u8>) {
         if !part.is_empty() {
@@ -55,8 +64,19 @@ impl Payload {
         }
     }
 
-    pub(super) fn into_parts(self) -> VecDeque<Vec<u8>> {
-        self.parts
+    /// The parts, and what is done with each when it has been sent.
+    pub(super) fn into_parts(self) -> (VecDeque<Vec<u8>>, Dispose) {
+        (self.parts, self.dispose)
+    }
+}
+
+impl Default for Payload {
+    fn default() -> Self {
+        Self {
+            parts: VecDeque::new(),
+            bytes: 0,
+            dispose: drop,
+        }
     }
 }
 
