@@ -233,7 +233,10 @@ impl Incoming {
 
     /// Whether so many bytes are here, or a piece of them has come.
     pub(super) fn has_arrived(&self, port: &Port, bytes: u64) -> bool {
-        self.bytes.len() as u64 >= bytes || self.has_piece(port)
+        if self.bytes.len() as u64 >= bytes {
+            return true;
+        }
+        self.has_piece(port)
     }
 
     /// Whether a piece has come.
