@@ -71,12 +71,8 @@ impl RackSide {
     fn close_route(&self, worker: &Worker, node: u32) -> Vec<(Option<Continuation>, CallError)> {
         let mut route = self.route(node).borrow_mut();
         route.kill();
-        let writer = route.writer.take();
         let pairs = route.take_pairs();
         drop(route);
-        if let Some(writer) = writer {
-            writer.wake(); // to its end
-        }
         let mut ended = Vec::new();
         for pair in pairs {
             if let Some(arrival) = pair.blocked {

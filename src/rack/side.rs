@@ -437,21 +437,24 @@ impl RackSide {
         }
         let published = route.publish();
         worker.home().stats().add_rack_images(route.take_images());
-        let is_needed = route.needs_connection();
-        let connect = is_needed && !std::mem::replace(&mut route.has_connection, true);
-        let writer = match is_needed {
-            true => route.writer.take(),
-            false => None,
-        };
-        drop(route);
         if let Err(gossamer_transport::rack::LinkError::Wire(_)) = published {
+            drop(route);
             return self.damaged(worker, node);
         }
-        if connect {
-            crate::rack::connect::spawn_writer(worker, node);
+        if !route.needs_connection() {
+            return;
         }
-        if let Some(writer) = writer {
-            writer.wake();
+        if !worker.client.is_closed() && route.is_gathering() {
+            route.is_dirty = true;
+            return self.set_dirty();
+        }
+        if route.write_at_once(|bytes| worker.home().stats().add_rack_write(bytes)) {
+            self.set_dirty();
+        }
+        let is_to_open = route.connection.begin_opening();
+        drop(route);
+        if is_to_open {
+            crate::rack::connect::spawn_opener(worker, node);
         }
     }
 }
