@@ -58,12 +58,12 @@ where
     type Args = A;
 
     #[inline(always)]
-    fn visit(visit: &mut Visit<'_>, args: A) -> Served {
-        let run = |visit: &mut Visit<'_>| {
+    fn visit(visit: &mut Visit<'_, '_>, args: A) -> Served {
+        let run = |visit: &mut Visit<'_, '_>| {
             let trust = visit.property::<crate::Trust<T>>()?;
             // SAFETY: the row of the table.
             let f = unsafe { conjure::<F>() };
-            let value = run_here(visit.worker, trust, move |property: &mut T| {
+            let value = run_here(visit.site.worker, trust, move |property: &mut T| {
                 f(property, args)
             });
             value.map_err(Failure::from)
@@ -84,7 +84,7 @@ where
 {
     type Args = A;
 
-    fn visit(visit: &mut Visit<'_>, args: A) -> Served {
+    fn visit(visit: &mut Visit<'_, '_>, args: A) -> Served {
         serve_later(visit, |visit| {
             let latched = latched::<T>(visit)?;
             // SAFETY: the row of the table.
@@ -103,7 +103,7 @@ where
 {
     type Args = A;
 
-    fn visit(visit: &mut Visit<'_>, args: A) -> Served {
+    fn visit(visit: &mut Visit<'_, '_>, args: A) -> Served {
         serve_later(visit, |visit| {
             let latched = latched::<T>(visit)?;
             // SAFETY: the row of the table.
@@ -121,9 +121,9 @@ where
 {
     type Args = A;
 
-    fn visit(visit: &mut Visit<'_>, args: A) -> Served {
+    fn visit(visit: &mut Visit<'_, '_>, args: A) -> Served {
         let value = built::<T, A, F>(visit, args);
-        visit.answer(Trust::from(visit.worker.entrust(value)))
+        visit.answer(Trust::from(visit.site.worker.entrust(value)))
     }
 }
 
@@ -135,9 +135,9 @@ where
 {
     type Args = A;
 
-    fn visit(visit: &mut Visit<'_>, args: A) -> Served {
+    fn visit(visit: &mut Visit<'_, '_>, args: A) -> Served {
         let value = built::<T, A, F>(visit, args);
-        let trust = LatchTrust::from_trust(visit.worker.entrust(Latched::new(value)));
+        let trust = LatchTrust::from_trust(visit.site.worker.entrust(Latched::new(value)));
         visit.answer(latch_trust::LatchTrust::from(trust))
     }
 }
@@ -150,7 +150,7 @@ where
 {
     type Args = A;
 
-    fn visit(visit: &mut Visit<'_>, args: A) -> Served {
+    fn visit(visit: &mut Visit<'_, '_>, args: A) -> Served {
         serve_later(visit, |_| {
             // SAFETY: the row of the table.
             let f = unsafe { conjure::<F>() };
@@ -166,21 +166,21 @@ where
 }
 
 /// Runs the closure of an `entrust_on`.
-fn built<T, A, F>(visit: &Visit<'_>, args: A) -> T
+fn built<T, A, F>(visit: &Visit<'_, '_>, args: A) -> T
 where
     F: FnOnce(A) -> T + Copy + Send + 'static,
 {
     // SAFETY: the row of the table.
     let f = unsafe { conjure::<F>() };
-    let _delegated = visit.worker.enter_visit();
+    let _delegated = visit.site.worker.enter_visit();
     f(args)
 }
 
 /// Begins something in the order of the visits, and sends its outcome when it is there: `None`
 /// if the runtime has dropped it before its end.
 fn serve_later<U, M>(
-    visit: &mut Visit<'_>,
-    begin: impl FnOnce(&mut Visit<'_>) -> Result<M, Failure>,
+    visit: &mut Visit<'_, '_>,
+    begin: impl FnOnce(&mut Visit<'_, '_>) -> Result<M, Failure>,
 ) -> Served
 where
     U: Travels,
@@ -190,7 +190,7 @@ where
         Ok(begun) => begun,
         Err(failure) => return Served::Failed(failure),
     };
-    let from = visit.from;
+    let from = visit.site.from;
     drop(gossamer_executor::spawn(async move {
         let outcome = match begun.await {
             Some(Ok(value)) => parcel_of(value).await,
@@ -202,7 +202,7 @@ where
     Served::Later
 }
 
-fn latched<T: 'static>(visit: &Visit<'_>) -> Result<LatchTrust<T>, Failure> {
+fn latched<T: 'static>(visit: &Visit<'_, '_>) -> Result<LatchTrust<T>, Failure> {
     let trust = visit.property::<crate::Trust<Latched<T>>>()?;
     Ok(LatchTrust::from_trust(trust.clone()))
 }

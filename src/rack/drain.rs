@@ -58,15 +58,14 @@ impl RackSide {
     }
 
     /// Tells of the calls that have ended before they were sent; whether there were any.
+    #[cold]
     pub(super) fn tell_unsent(&self, worker: &Worker) -> bool {
-        if self.unsent.borrow().is_empty() {
-            return false;
-        }
         let unsent = self.unsent.take();
+        let was_any = !unsent.is_empty();
         for (then, error) in unsent {
             self.complete(worker, Some(then), Err(error));
         }
-        true
+        was_any
     }
 
     /// Takes all calls that the node owes an outcome, and what comes of them; of posts, whom
@@ -74,12 +73,8 @@ impl RackSide {
     fn close_route(&self, worker: &Worker, node: u32) -> Vec<(Option<Continuation>, CallError)> {
         let mut route = self.route(node).borrow_mut();
         route.kill();
-        let writer = route.writer.take();
         let pairs = route.take_pairs();
         drop(route);
-        if let Some(writer) = writer {
-            writer.wake(); // to its end
-        }
         let mut ended = Vec::new();
         for pair in pairs {
             if let Some(Blocked::Trusts(arrival)) = pair.blocked {

@@ -27,7 +27,8 @@ use crate::rack::codec;
 use crate::rack::error::Refusal;
 use crate::rack::handles::Handle;
 use crate::rack::image::Image;
-use crate::rack::visit::{Failure, Served, Visit};
+use crate::rack::typed::Typed;
+use crate::rack::visit::{Failure, Served, Site, Visit};
 
 /// What a call is: the function that decodes its arguments, runs it and encodes its result; and
 /// the one that does the first part alone, of large arguments.
@@ -36,13 +37,13 @@ use crate::rack::visit::{Failure, Served, Visit};
 pub(crate) struct Entry {
     mark: [u64; 2],
     types: TypeId,
-    run: fn(&mut Visit<'_>) -> Served,
+    run: fn(&mut Site<'_>, Option<&Typed>, &[u8]) -> Served,
     decode: fn(&[u8], &mut Vec<Handle>) -> Result<Decoded, Failure>,
     name: fn() -> &'static str,
 }
 
 /// A call whose arguments have been decoded beside the workers, to be run on one.
-pub(crate) type Decoded = Box<dyn FnOnce(&mut Visit<'_>) -> Served + Send>;
+pub(crate) type Decoded = Box<dyn FnOnce(&mut Visit<'_, '_>) -> Served + Send>;
 
 /// An entry as it travels: how far it lies from the start of the executable, and the word of its
 /// types.
@@ -55,13 +56,13 @@ pub(crate) trait Visits: 'static {
     type Args: Travels;
 
     /// Runs a call that has come.
-    fn visit(visit: &mut Visit<'_>, args: Self::Args) -> Served;
+    fn visit(visit: &mut Visit<'_, '_>, args: Self::Args) -> Served;
 }
 
 /// Decodes the arguments of a call, and runs it.
-fn run<V: Visits>(visit: &mut Visit<'_>) -> Served {
-    match visit.arguments() {
-        Ok(args) => V::visit(visit, args),
+fn run<V: Visits>(site: &mut Site<'_>, property: Option<&Typed>, args: &[u8]) -> Served {
+    match site.arguments(args) {
+        Ok(args) => V::visit(&mut Visit { site, property }, args),
         Err(failure) => Served::Failed(failure),
     }
 }
@@ -141,8 +142,8 @@ impl Entry {
     }
 
     /// Runs a call that has come.
-    pub(crate) fn run(&self, visit: &mut Visit<'_>) -> Served {
-        (self.run)(visit)
+    pub(crate) fn run(&self, site: &mut Site<'_>, property: Option<&Typed>, args: &[u8]) -> Served {
+        (self.run)(site, property, args)
     }
 
     /// Decodes large arguments of such a call, with the trusts in them; on any thread.
@@ -240,7 +241,7 @@ mod tests {
     impl Visits for Nothing {
         type Args = ();
 
-        fn visit(_: &mut Visit<'_>, (): ()) -> Served {
+        fn visit(_: &mut Visit<'_, '_>, (): ()) -> Served {
             unreachable!("never run")
         }
     }

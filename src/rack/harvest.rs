@@ -96,28 +96,33 @@ impl RackSide {
         results: &mut ResultReader,
         count: &mut u32,
     ) -> Result<(), Option<WireError>> {
-        while let Some((status, bytes)) = results.take_inline().map_err(Some)? {
-            let mut route = self.route(node).borrow_mut();
-            if *count == RESULTS_PER_BATCH {
-                *count = 0;
-                route.publish_requests(at);
-            }
-            *count += 1;
-            let note = route.pairs[at].client.take_note();
-            drop(route);
-            match note {
-                Note::Now(then) if status == PLAIN => {
-                    then.call(worker, Returned::Plain(bytes));
+        loop {
+            let mut settled = Ok(());
+            let taken = results.take_inline(|status, bytes| {
+                let mut route = self.route(node).borrow_mut();
+                if *count == RESULTS_PER_BATCH {
+                    *count = 0;
+                    route.publish_requests(at);
                 }
-                Note::Posted | Note::Unread if status == PLAIN => {}
-                note => {
-                    let body = Body::Lent(bytes);
-                    let settled = self.settle(worker, node, note, status, body);
-                    settled.map_err(|Nonsense(_)| None)?;
+                *count += 1;
+                let note = route.pairs[at].client.take_note();
+                drop(route);
+                match note {
+                    Note::Now(then) if status == PLAIN => {
+                        then.call(worker, Returned::Plain(bytes));
+                    }
+                    Note::Posted | Note::Unread if status == PLAIN => {}
+                    note => {
+                        let body = Body::Lent(bytes);
+                        settled = self.settle(worker, node, note, status, body);
+                    }
                 }
+            });
+            settled.map_err(|Nonsense(_)| None)?;
+            if !taken.map_err(Some)? {
+                return Ok(());
             }
         }
-        Ok(())
     }
 }
 

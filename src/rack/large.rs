@@ -20,7 +20,7 @@ use slab::Slab;
 
 use crate::contain::contain;
 use crate::rack::calls::Travels;
-use crate::rack::codec::{self, Body, Opened};
+use crate::rack::codec::{self, Body, Opened, Parcel};
 use crate::rack::entry::Decoded;
 use crate::rack::envelope::Status;
 use crate::rack::error::{CallError, Refusal};
@@ -28,7 +28,7 @@ use crate::rack::handles::Handle;
 use crate::rack::route::{Arrival, Blocked};
 use crate::rack::serve::Response;
 use crate::rack::side::RackSide;
-use crate::rack::visit::{Encodes, Failure, Outcome, Phase, ReplyTo};
+use crate::rack::visit::{Encodes, Failure, Outcome, Phase, ReplyTo, Site};
 use crate::rack::visits::respond;
 use crate::shared::Message;
 use crate::unblock;
@@ -105,13 +105,16 @@ impl RackSide {
                     return;
                 };
                 let response = match decoded {
-                    Ok(decoded) => side.visit(
-                        worker,
-                        (property, from, is_post),
-                        (&[], &mut Vec::new()),
-                        Phase::Running,
-                        |visit| decoded(visit),
-                    ),
+                    Ok(decoded) => {
+                        let site = Site {
+                            worker,
+                            handles: Vec::new(),
+                            answer: Parcel::default(),
+                            phase: Phase::Running,
+                            from,
+                        };
+                        side.visit(site, (property, is_post), decoded)
+                    }
                     Err(failure) => {
                         let failed = Err(failure);
                         Some(side.answer_message(worker, from.node, is_post, failed))

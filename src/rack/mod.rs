@@ -31,6 +31,7 @@ mod codec;
 #[cfg(test)]
 mod codec_tests;
 mod connect;
+mod connection;
 mod context;
 mod continuation;
 mod decoder;
@@ -45,6 +46,7 @@ mod handles;
 mod harvest;
 mod held;
 mod image;
+mod inlet;
 pub mod join;
 mod large;
 mod latch_trust;

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::task::Waker;
+use std::time::Instant;
 
 use gossamer_transport::rack::{
     Arrived, Channel, ClientLink, LinkError, Payload, Place, Refusal, Request, TrusteeLink, shm,
@@ -13,6 +13,7 @@ use gossamer_transport::rack::{
 
 use crate::rack::bells::Bells;
 use crate::rack::codec::Body;
+use crate::rack::connection::Connection;
 use crate::rack::continuation::Continuation;
 use crate::rack::entry::CallWord;
 use crate::rack::envelope::{Kind, Nonsense, Relative};
@@ -31,10 +32,9 @@ pub(crate) struct Route {
     open: Box<[Option<u16>]>,
     /// Whether something may be there to be published.
     pub(crate) is_dirty: bool,
-    /// Whether a connection is made, or there.
-    pub(crate) has_connection: bool,
-    /// The task that writes what is in the channel, when it waits for something.
-    pub(crate) writer: Option<Waker>,
+    pub(crate) connection: Connection,
+    /// Since when something waits to be written together with what comes of more.
+    pub(crate) gathers_since: Option<Instant>,
     pub(crate) is_dead: bool,
     /// So many slot images have been counted.
     images_taken: u64,
@@ -111,8 +111,8 @@ impl Route {
             open: vec![None; peer.workers as usize + 1].into(),
             liveness: Arc::clone(peer.liveness()),
             is_dirty: false,
-            has_connection: false,
-            writer: None,
+            connection: Connection::None,
+            gathers_since: None,
             is_dead: false,
             images_taken: 0,
         }
@@ -267,7 +267,7 @@ impl Route {
     pub(crate) fn publish(&mut self) -> Result<(), LinkError> {
         self.is_dirty = false;
         match &mut self.fabric {
-            // Of TCP a flush sends nothing: that is the writer's.
+            // Of TCP this sends nothing: what it gathers is written to the connection.
             Fabric::Tcp(channel) => publish(&mut self.pairs, channel),
             Fabric::Opening => Ok(()),
             Fabric::Shm(channel, bells) => {
@@ -296,8 +296,10 @@ impl Route {
         }
     }
 
-    /// So much of it was written.
+    /// So much of it was written; there is room for what has found none.
     pub(crate) fn consume(&mut self, bytes: usize) {
+        self.gathers_since = None;
+        self.is_dirty |= self.has_unpublished();
         match &mut self.fabric {
             Fabric::Tcp(channel) => channel.consume(bytes),
             Fabric::Opening => {}
@@ -316,6 +318,7 @@ impl Route {
     /// Nothing is written or listened to any more.
     pub(crate) fn kill(&mut self) {
         self.is_dead = true;
+        self.connection.leave_to_task();
         match &mut self.fabric {
             Fabric::Tcp(channel) => channel.kill(),
             Fabric::Opening => {}

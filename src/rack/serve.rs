@@ -1,6 +1,5 @@
 //! What a worker does with what comes from other nodes: results, calls, outcomes, control.
 
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use gossamer_transport::rack::Payload;
@@ -18,7 +17,7 @@ use crate::rack::refs::{self, Envelope, Event, Moment, Step};
 use crate::rack::remote::PropertyId;
 use crate::rack::route::{Arrival, Blocked, Note};
 use crate::rack::side::{Parked, RackSide, peers, prefixed};
-use crate::rack::visit::{Failure, Outcome, Phase, ReplyTo, Served, Visit};
+use crate::rack::visit::{Failure, Outcome, Phase, ReplyTo, Served, Site, Visit};
 use crate::worker::Worker;
 
 /// What is answered to a request: at once, or when its trusts are registered, or when something
@@ -153,50 +152,46 @@ impl RackSide {
         handles: &[refs::Handle],
         from: ReplyTo,
     ) -> Response {
-        let mut handles = trusts(worker.shared(), handles, &arrival.relatives);
+        let handles = trusts(worker.shared(), handles, &arrival.relatives);
         if arrival.body.is_large() {
             return self.decode_arguments(worker, arrival, handles, from);
         }
-        let call = (arrival.property, from, arrival.kind.is_post);
-        let arguments = (&*arrival.body, &mut handles);
-        let run = |visit: &mut Visit<'_>| match self.words.entry(arrival.word) {
-            Some(entry) => entry.run(visit),
-            None => Served::Failed(Failure::Refused(Refusal::NoEntry)),
+        let site = Site {
+            worker,
+            handles,
+            answer: Parcel::default(),
+            phase: Phase::Decoding,
+            from,
         };
-        self.visit(worker, call, arguments, Phase::Decoding, run)
+        let call = (arrival.property, arrival.kind.is_post);
+        self.visit(site, call, |visit| match self.words.entry(arrival.word) {
+            Some(entry) => entry.run(visit.site, visit.property, &arrival.body),
+            None => Served::Failed(Failure::Refused(Refusal::NoEntry)),
+        })
     }
 
-    /// Runs a call as this says, with its arguments as far as they are still bytes.
+    /// Runs a call as this says.
     pub(super) fn visit(
         &self,
-        worker: &Worker,
-        (property, from, is_post): (PropertyId, ReplyTo, bool),
-        (args, handles): (&[u8], &mut Vec<Handle>),
-        phase: Phase,
-        run: impl FnOnce(&mut Visit<'_>) -> Served,
+        mut site: Site<'_>,
+        (property, is_post): (PropertyId, bool),
+        run: impl FnOnce(&mut Visit<'_, '_>) -> Served,
     ) -> Response {
-        let mut answer = Parcel::default();
-        let phase = Cell::new(phase);
+        let (worker, from) = (site.worker, site.from);
         let visit = || {
             let found = self.property(worker, property)?;
-            let property = found.as_deref();
             Ok(run(&mut Visit {
-                worker,
-                property,
-                args,
-                handles,
-                answer: &mut answer,
-                phase: &phase,
-                from,
+                site: &mut site,
+                property: found.as_deref(),
             }))
         };
         let served = match catch_unwind(AssertUnwindSafe(visit)) {
             Ok(served) => served.unwrap_or_else(Served::Failed),
-            Err(payload) => Served::Failed(phase.get().failure(payload)),
+            Err(payload) => Served::Failed(site.phase.failure(payload)),
         };
         let outcome = match served {
             Served::Later => return Some((Status::Later, Payload::default())),
-            Served::Now => Ok(answer),
+            Served::Now => Ok(site.answer),
             Served::Failed(failure) => Err(failure),
             Served::Large(encode) => {
                 self.encode_result(worker, from, is_post, encode);

@@ -99,18 +99,26 @@ impl RackSide {
         if worker.client.is_closed() {
             return false;
         }
-        let mut progressed = self.tell_unsent(worker);
-        for node in 0..self.routes.len() as u32 {
-            progressed |= self.poll_route(worker, node);
+        let mut progressed = false;
+        if !self.unsent.borrow().is_empty() {
+            progressed |= self.tell_unsent(worker);
+        }
+        for (node, route) in self.routes.iter().enumerate() {
+            // Ourselves, for one.
+            if !route.borrow().pairs.is_empty() {
+                progressed |= self.poll_route(worker, node as u32);
+            }
         }
         progressed
     }
 
     /// Publishes what was issued and answered; once a turn.
+    #[inline(always)]
     pub(crate) fn flush(&self, worker: &Worker) -> bool {
-        if !self.is_dirty.replace(false) {
-            return false;
-        }
+        self.is_dirty.replace(false) && self.flush_routes(worker)
+    }
+
+    fn flush_routes(&self, worker: &Worker) -> bool {
         for node in 0..self.routes.len() as u32 {
             self.flush_route(worker, node);
         }
@@ -460,21 +468,24 @@ impl RackSide {
         }
         let published = route.publish();
         worker.home().stats().add_rack_images(route.take_images());
-        let is_needed = route.needs_connection();
-        let connect = is_needed && !std::mem::replace(&mut route.has_connection, true);
-        let writer = match is_needed {
-            true => route.writer.take(),
-            false => None,
-        };
-        drop(route);
         if let Err(gossamer_transport::rack::LinkError::Wire(_)) = published {
+            drop(route);
             return self.damaged(worker, node);
         }
-        if connect {
-            crate::rack::connect::spawn_writer(worker, node);
+        if !route.needs_connection() {
+            return;
         }
-        if let Some(writer) = writer {
-            writer.wake();
+        if !worker.client.is_closed() && route.is_gathering() {
+            route.is_dirty = true;
+            return self.set_dirty();
+        }
+        if route.write_at_once(|bytes| worker.home().stats().add_rack_write(bytes)) {
+            self.set_dirty();
+        }
+        let is_to_open = route.connection.begin_opening();
+        drop(route);
+        if is_to_open {
+            crate::rack::connect::spawn_opener(worker, node);
         }
     }
 }

@@ -1,6 +1,5 @@
 //! A call that has come from another node, on the worker that is to run it.
 
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::de::DeserializeOwned;
@@ -13,19 +12,22 @@ use crate::rack::handles::Handle;
 use crate::rack::typed::Typed;
 use crate::worker::Worker;
 
-/// A call, and whom it is from. It is run outside all delegated code of the worker, and may panic:
-/// what that means its [`Phase`] says.
-pub(crate) struct Visit<'a> {
-    pub(crate) worker: &'a Worker,
+/// A call, where it is run. It is run outside all delegated code of the worker, and may panic: what
+/// that means its [`Phase`] says.
+pub(crate) struct Visit<'v, 's> {
+    pub(crate) site: &'v mut Site<'s>,
     /// The property that it is on, if it is on one.
-    pub(crate) property: Option<&'a Typed>,
-    /// The bytes of its arguments.
-    pub(crate) args: &'a [u8],
-    /// The trusts in them.
-    pub(crate) handles: &'a mut Vec<Handle>,
-    /// Where its result goes.
-    pub(crate) answer: &'a mut Parcel,
-    pub(crate) phase: &'a Cell<Phase>,
+    pub(crate) property: Option<&'v Typed>,
+}
+
+/// What visits have in common that come from one worker of another node.
+pub(crate) struct Site<'s> {
+    pub(crate) worker: &'s Worker,
+    /// The trusts in the arguments.
+    pub(crate) handles: Vec<Handle>,
+    /// Where the result goes.
+    pub(crate) answer: Parcel,
+    pub(crate) phase: Phase,
     pub(crate) from: ReplyTo,
 }
 
@@ -50,10 +52,10 @@ pub(crate) struct ReplyTo {
 
 /// How a call was served.
 pub(crate) enum Served {
-    /// Its result is in the visit's `answer`.
+    /// Its result is in the site's `answer`.
     Now,
     Failed(Failure),
-    /// The outcome goes to the visit's `from`, when it is there.
+    /// The outcome goes to the site's `from`, when it is there.
     Later,
     /// Its result is large: this encodes it.
     Large(Encodes<Outcome>),
@@ -87,7 +89,20 @@ pub(crate) enum Returned<'r, 'a> {
     Other(&'r mut Reply<'a>),
 }
 
-impl Visit<'_> {
+impl Site<'_> {
+    /// Decodes the arguments of a call.
+    #[inline(always)]
+    pub(crate) fn arguments<A: DeserializeOwned>(&mut self, bytes: &[u8]) -> Result<A, Failure> {
+        let decoded = codec::decode(bytes, &mut self.handles);
+        self.phase = Phase::Running;
+        match decoded {
+            Ok(args) => Ok(args),
+            Err(_) => Err(Failure::Refused(Refusal::Arguments)),
+        }
+    }
+}
+
+impl Visit<'_, '_> {
     /// The property that it is on, which is to be such a one.
     #[inline(always)]
     pub(crate) fn property<X: 'static>(&self) -> Result<&X, Failure> {
@@ -95,23 +110,12 @@ impl Visit<'_> {
         property.get().ok_or(Failure::Refused(Refusal::OtherType))
     }
 
-    /// Decodes the arguments.
-    #[inline(always)]
-    pub(crate) fn arguments<A: DeserializeOwned>(&mut self) -> Result<A, Failure> {
-        let decoded = codec::decode(self.args, self.handles);
-        self.phase.set(Phase::Running);
-        match decoded {
-            Ok(args) => Ok(args),
-            Err(_) => Err(Failure::Refused(Refusal::Arguments)),
-        }
-    }
-
     /// Encodes the result and drops it, unless it is large.
     #[inline(always)]
     pub(crate) fn answer<U: Travels>(&mut self, result: U) -> Served {
-        self.phase.set(Phase::Encoding);
-        self.answer.clear();
-        let encoded = codec::encode(&result, self.answer);
+        self.site.phase = Phase::Encoding;
+        self.site.answer.clear();
+        let encoded = codec::encode(&result, &mut self.site.answer);
         if let Err(Unencoded::Large) = encoded {
             return Served::Large(Box::new(|| encode_large(result)));
         }

@@ -5,23 +5,20 @@
 //! before; the result, put together in a buffer and copied into the batch of results. No
 //! allocation, no lock, and no atomic read-modify-write.
 
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use gossamer_transport::rack::wire::INLINE_BYTES_MAX;
 use gossamer_transport::rack::{InlineRequest, Payload, TrusteeLink};
 
 use crate::contain::dispose;
-use crate::rack::codec::Parcel;
 use crate::rack::entry::{CallWord, Entry};
 use crate::rack::envelope::{Kind, Nonsense, Status};
 use crate::rack::error::Refusal;
-use crate::rack::handles::Handle;
 use crate::rack::properties::Found;
 use crate::rack::remote::PropertyId;
 use crate::rack::route::{Arrival, Blocked};
 use crate::rack::side::RackSide;
-use crate::rack::visit::{Encodes, Failure, Outcome, Phase, ReplyTo, Served, Visit};
+use crate::rack::visit::{Encodes, Failure, Outcome, Phase, ReplyTo, Served, Site};
 use crate::worker::Worker;
 
 impl RackSide {
@@ -34,22 +31,29 @@ impl RackSide {
         let remote = pair.remote;
         let mut link = pair.trustee.take().expect("a turn is not nested");
         drop(route);
+        let from = ReplyTo {
+            node,
+            worker: u32::from(remote),
+            token: 0,
+        };
         let mut visits = Visits {
             side: self,
-            worker,
-            node,
-            remote,
-            answer: self.answer.take(),
-            handles: Vec::new(),
-            property: None,
-            entry: None,
-            phase: Cell::new(Phase::Decoding),
+            site: Site {
+                worker,
+                handles: Vec::new(),
+                answer: self.answer.take(),
+                phase: Phase::Decoding,
+                from,
+            },
+            property: (PropertyId::NONE, None),
+            entry: (CallWord(0), None),
+            is_post: false,
             served: 0,
             blocked: None,
         };
         let served = visits.serve(&mut link);
         let Visits {
-            answer,
+            site: Site { answer, .. },
             served: count,
             blocked,
             ..
@@ -68,17 +72,14 @@ impl RackSide {
 /// The requests of a batch on one link, one after the other.
 struct Visits<'a> {
     side: &'a RackSide,
-    worker: &'a Worker,
-    node: u32,
-    remote: u16,
-    /// Where results are put together.
-    answer: Parcel,
-    /// The trusts in the arguments of a call that has none.
-    handles: Vec<Handle>,
-    /// Those of the request before, which are mostly those of the next.
-    property: Option<(PropertyId, Found)>,
-    entry: Option<(CallWord, &'static Entry)>,
-    phase: Cell<Phase>,
+    /// Of calls that have no trusts in their arguments.
+    site: Site<'a>,
+    /// Those of the request before, which are mostly those of the next: that of no property and
+    /// that of no entry to begin with.
+    property: (PropertyId, Option<Found>),
+    entry: (CallWord, Option<&'static Entry>),
+    /// Whether nobody looks at the result of the request at hand.
+    is_post: bool,
     served: u32,
     /// The request that is not answered yet, and why.
     blocked: Option<Blocked>,
@@ -88,17 +89,16 @@ impl Visits<'_> {
     /// Serves what has come of a batch. A panic ends only the request that it comes of.
     fn serve(&mut self, link: &mut TrusteeLink) -> Result<(), Nonsense> {
         loop {
-            let mut is_post = false;
-            let some = || self.serve_some(link, &mut is_post);
+            let some = || self.serve_some(link);
             let payload = match catch_unwind(AssertUnwindSafe(some)) {
                 Ok(served) => return served,
                 Err(payload) => payload,
             };
             if link.is_due() {
-                let failure = self.phase.get().failure(payload);
-                self.respond_otherwise(link, is_post, Err(failure));
+                let failure = self.site.phase.failure(payload);
+                self.respond_otherwise(link, Err(failure));
             } else {
-                self.worker.report(&payload);
+                self.site.worker.report(&payload);
                 dispose(payload);
             }
         }
@@ -106,46 +106,46 @@ impl Visits<'_> {
 
     /// Serves until a request panics.
     #[inline(always)]
-    fn serve_some(&mut self, link: &mut TrusteeLink, is_post: &mut bool) -> Result<(), Nonsense> {
+    fn serve_some(&mut self, link: &mut TrusteeLink) -> Result<(), Nonsense> {
         while self.served < REQUESTS_PER_TURN {
-            let request = link.poll_inline();
-            let request = request.map_err(|_| Nonsense("batch of requests"))?;
-            let served = match request {
-                Some(request) if request.kind == CALL || request.kind == POST => {
-                    *is_post = request.kind == POST;
-                    self.visit(&request)
+            let mut served = Served::Now;
+            let mut other = None;
+            let is_inline = link.poll_inline(|request| match request.kind {
+                CALL | POST => {
+                    self.is_post = request.kind == POST;
+                    self.served += 1;
+                    served = self.visit(&request);
                 }
-                Some(request) => {
-                    let arrival = Arrival::of(request.into())?;
-                    if !self.serve_otherwise(link, arrival)? {
-                        break;
-                    }
-                    continue;
+                _ => other = Some(Arrival::of(request.into())),
+            });
+            if !is_inline.map_err(|_| Nonsense("batch of requests"))? {
+                if !self.serve_long(link)? {
+                    break;
                 }
-                None => {
-                    if !self.serve_long(link)? {
-                        break;
-                    }
-                    continue;
+                continue;
+            }
+            if let Some(arrival) = other {
+                if !self.serve_otherwise(link, arrival?)? {
+                    break;
                 }
-            };
-            self.served += 1;
+                continue;
+            }
             match served {
-                Served::Now if !*is_post && self.answer.handles.is_empty() => {
-                    let bytes = &mut self.answer.bytes;
+                Served::Now if !self.is_post && self.site.answer.handles.is_empty() => {
+                    let bytes = &mut self.site.answer.bytes;
                     match bytes.len() > INLINE_BYTES_MAX {
                         true => respond(link, PLAIN, std::mem::take(bytes).into()),
                         false => link.respond_inline(PLAIN.to_byte(), bytes),
                     }
                 }
                 Served::Now => {
-                    let answer = std::mem::take(&mut self.answer);
-                    self.respond_otherwise(link, *is_post, Ok(answer));
+                    let answer = std::mem::take(&mut self.site.answer);
+                    self.respond_otherwise(link, Ok(answer));
                 }
-                Served::Failed(failure) => self.respond_otherwise(link, *is_post, Err(failure)),
+                Served::Failed(failure) => self.respond_otherwise(link, Err(failure)),
                 Served::Later => respond(link, Status::Later, Payload::default()),
                 Served::Large(encode) => {
-                    self.encode(*is_post, encode);
+                    self.encode(encode);
                     break;
                 }
             }
@@ -175,9 +175,9 @@ impl Visits<'_> {
         arrival: Arrival,
     ) -> Result<bool, Nonsense> {
         self.served += 1;
-        let from = (self.node, self.remote);
-        let side = self.side;
-        let response = side.take(self.worker, from, arrival, &mut self.blocked)?;
+        let ReplyTo { node, worker, .. } = self.site.from;
+        let (side, from) = (self.side, (node, worker as u16));
+        let response = side.take(self.site.worker, from, arrival, &mut self.blocked)?;
         let is_served = response.is_some();
         match response {
             Some((status, payload)) => respond(link, status, payload),
@@ -189,58 +189,39 @@ impl Visits<'_> {
     /// Runs a call that has nothing but arguments; foreign code.
     #[inline(always)]
     fn visit(&mut self, request: &InlineRequest<'_>) -> Served {
-        self.phase.set(Phase::Decoding);
+        self.site.phase = Phase::Decoding;
         let id = PropertyId {
             index: request.property.index,
             generation: request.property.generation,
         };
-        if self.property.as_ref().is_none_or(|(known, _)| *known != id) {
-            match self.side.property(self.worker, id) {
-                Ok(found) => self.property = found.map(|found| (id, found)),
+        if self.property.0 != id {
+            match self.side.property(self.site.worker, id) {
+                Ok(found) => self.property = (id, found),
                 Err(failure) => return Served::Failed(failure),
             }
         }
         let word = CallWord(request.call);
-        let entry = match self.entry {
-            Some((known, entry)) if known == word => entry,
-            _ => match self.side.words.entry(word) {
-                Some(entry) => self.entry.insert((word, entry)).1,
-                None => return Served::Failed(Failure::Refused(Refusal::NoEntry)),
-            },
+        if self.entry.0 != word {
+            self.entry = (word, self.side.words.entry(word));
+        }
+        let Some(entry) = self.entry.1 else {
+            return Served::Failed(Failure::Refused(Refusal::NoEntry));
         };
-        let from = self.from();
-        entry.run(&mut Visit {
-            worker: self.worker,
-            property: self.property.as_ref().map(|(_, found)| &**found),
-            args: request.payload,
-            handles: &mut self.handles,
-            answer: &mut self.answer,
-            phase: &self.phase,
-            from,
-        })
+        entry.run(&mut self.site, self.property.1.as_deref(), request.payload)
     }
 
     /// Has a result encoded, and answers then.
     #[cold]
-    fn encode(&mut self, is_post: bool, encode: Encodes<Outcome>) {
-        let from = self.from();
-        self.side.encode_result(self.worker, from, is_post, encode);
+    fn encode(&mut self, encode: Encodes<Outcome>) {
+        let Site { worker, from, .. } = self.site;
+        self.side.encode_result(worker, from, self.is_post, encode);
         self.blocked = Some(Blocked::Beside);
     }
 
-    #[inline(always)]
-    fn from(&self) -> ReplyTo {
-        ReplyTo {
-            node: self.node,
-            worker: u32::from(self.remote),
-            token: 0,
-        }
-    }
-
     #[cold]
-    fn respond_otherwise(&mut self, link: &mut TrusteeLink, is_post: bool, outcome: Outcome) {
-        let side = self.side;
-        let (status, payload) = side.answer_message(self.worker, self.node, is_post, outcome);
+    fn respond_otherwise(&mut self, link: &mut TrusteeLink, outcome: Outcome) {
+        let (side, to) = (self.side, self.site.from.node);
+        let (status, payload) = side.answer_message(self.site.worker, to, self.is_post, outcome);
         respond(link, status, payload);
     }
 }

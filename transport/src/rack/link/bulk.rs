@@ -165,7 +165,7 @@ pub(super) struct Incoming {
     stream: Stream,
     worker: u16,
     /// What has been taken out of pieces and is not asked for yet.
-    bytes: Vec<u8>,
+    bytes: Rest,
     /// Pieces taken, and how many of them the writer was told of.
     taken: u64,
     told: u64,
@@ -176,7 +176,7 @@ impl Incoming {
         Self {
             stream,
             worker,
-            bytes: Vec::new(),
+            bytes: Rest::default(),
             taken: 0,
             told: 0,
         }
@@ -215,9 +215,7 @@ impl Incoming {
         if length == 0 || length as usize > PIECE_BYTES {
             return Err(WireError::PieceLength(length));
         }
-        let start = self.bytes.len();
-        self.bytes.resize(start + length as usize, 0);
-        port.load(ring, index, &mut self.bytes[start..]);
+        port.load(ring, index, self.bytes.grow(length as usize));
         self.taken += 1;
         Ok(true)
     }
@@ -227,8 +225,7 @@ impl Incoming {
     /// # Panics
     /// If they are not.
     pub(super) fn take(&mut self, bytes: u64) -> Vec<u8> {
-        let rest = self.bytes.split_off(bytes as usize);
-        std::mem::replace(&mut self.bytes, rest)
+        self.bytes.take(bytes as usize)
     }
 
     /// Whether so many bytes are here, or a piece of them has come.
@@ -277,8 +274,77 @@ impl Incoming {
 /// Memory for so much of a payload is there when its first piece is taken.
 const EXPECTED_BYTES_MAX: u64 = 128 << 20;
 
+/// Bytes that are taken from the front, of which many payloads may come at once.
+#[derive(Debug, Default)]
+struct Rest {
+    /// From `start` on.
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Rest {
+    fn len(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    /// Has room for so many more.
+    fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
+    }
+
+    /// So many more, to be written.
+    fn grow(&mut self, bytes: usize) -> &mut [u8] {
+        if self.start > self.len() {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+        let before = self.bytes.len();
+        self.bytes.resize(before + bytes, 0);
+        &mut self.bytes[before..]
+    }
+
+    /// Takes so many; all of them are not copied.
+    fn take(&mut self, bytes: usize) -> Vec<u8> {
+        assert!(bytes <= self.len(), "the caller knows how many are here");
+        if self.start == 0 && bytes == self.bytes.len() {
+            return std::mem::take(&mut self.bytes);
+        }
+        let taken = self.bytes[self.start..][..bytes].to_vec();
+        self.start += bytes;
+        if self.start == self.bytes.len() {
+            self.bytes.clear();
+            self.start = 0;
+        }
+        taken
+    }
+}
+
 /// Pieces that one link sends, and takes, between the batches of others: so much of its ring as
 /// takes about as long as the fabric takes for anything.
 fn pieces_a_turn(port: &Port) -> u64 {
     u64::from(port.layout().geometry.pieces).div_ceil(4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_is_what_came_next() {
+        let mut rest = Rest::default();
+        let (mut came, mut taken) = (0_u8, 0_u8);
+        for round in 0..200 {
+            for byte in rest.grow(round % 17) {
+                *byte = came;
+                came = came.wrapping_add(1);
+            }
+            let some = rest.take(rest.len() * (round % 4) / 3);
+            for byte in some {
+                assert_eq!(byte, taken);
+                taken = taken.wrapping_add(1);
+            }
+            assert_eq!(rest.len(), usize::from(came.wrapping_sub(taken)));
+        }
+        assert_eq!(rest.take(rest.len()).len(), 0);
+    }
 }

@@ -150,8 +150,9 @@ impl TrusteeLink {
         }))
     }
 
-    /// As [`poll_request`](Self::poll_request), but for requests alone whose payload is in a slot:
-    /// of what is no matter of words, the way through memory takes longer than the request.
+    /// As [`poll_request`](Self::poll_request), but for requests alone whose payload is in a slot,
+    /// which `act` is given in registers; whether there was such a one. The way of a request
+    /// through memory takes longer than the request. If `act` panics, its response is due.
     ///
     /// # Errors
     /// As `poll_request`.
@@ -159,7 +160,7 @@ impl TrusteeLink {
     /// # Panics
     /// As `poll_request`.
     #[inline(always)]
-    pub fn poll_inline(&mut self) -> Result<Option<InlineRequest<'_>>, WireError> {
+    pub fn poll_inline(&mut self, act: impl FnOnce(InlineRequest<'_>)) -> Result<bool, WireError> {
         assert!(!self.is_due, "a request has had no response");
         if !matches!(self.stop, Stop::No) {
             return self.stopped();
@@ -167,26 +168,21 @@ impl TrusteeLink {
         if self.requests.left() == 0 {
             match self.take_batch() {
                 Ok(true) => {}
-                Ok(false) => return Ok(None),
+                Ok(false) => return Ok(false),
                 Err(error) => return Err(self.fail(error)),
             }
         }
-        match self.requests.take_inline() {
-            Ok(Some((call, property, kind, payload))) => {
-                self.is_due = true;
-                Ok(Some(InlineRequest {
-                    call,
-                    property,
-                    kind,
-                    payload,
-                }))
-            }
-            Ok(None) => Ok(None),
-            Err(error) => {
-                self.stop = Stop::Failed(error);
-                Err(error)
-            }
-        }
+        let is_due = &mut self.is_due;
+        let taken = self.requests.take_inline(|call, property, kind, payload| {
+            *is_due = true;
+            act(InlineRequest {
+                call,
+                property,
+                kind,
+                payload,
+            });
+        });
+        taken.map_err(|error| self.fail(error))
     }
 
     /// The result of the request that was polled. It goes out with the last of its batch.
@@ -393,10 +389,10 @@ impl TrusteeLink {
     }
 
     #[cold]
-    fn stopped<T>(&self) -> Result<Option<T>, WireError> {
+    fn stopped(&self) -> Result<bool, WireError> {
         match self.stop {
             Stop::Failed(error) => Err(error),
-            Stop::No | Stop::Full => Ok(None),
+            Stop::No | Stop::Full => Ok(false),
         }
     }
 
@@ -410,7 +406,7 @@ impl TrusteeLink {
     #[inline(always)]
     fn is_ready(&mut self) -> Result<bool, WireError> {
         if !matches!(self.stop, Stop::No) {
-            return self.stopped::<()>().map(|_| false);
+            return self.stopped();
         }
         if self.requests.left() == 0 && !self.take_batch()? {
             return Ok(false);

@@ -199,9 +199,6 @@ pub struct RequestRecord<'a> {
     pub content: Content<'a>,
 }
 
-/// The call, property, kind and payload of a request in a slot: apart, as they stay in registers.
-type Inline<'a> = (u64, Property, u8, &'a [u8]);
-
 impl RequestReader {
     /// A reader of nothing yet.
     pub fn new() -> Self {
@@ -244,19 +241,24 @@ impl RequestReader {
         Ok(if header.is_bulk { header.length } else { 0 })
     }
 
-    /// Takes the next request, which there is, if its payload is in the slot.
+    /// Takes the next request, which there is, if its payload is in the slot, and gives it to
+    /// `act`, in registers: put together to be returned, it would go through memory.
     #[inline(always)]
-    pub(crate) fn take_inline(&mut self) -> Result<Option<Inline<'_>>, WireError> {
+    pub(crate) fn take_inline(
+        &mut self,
+        act: impl FnOnce(u64, Property, u8, &[u8]),
+    ) -> Result<bool, WireError> {
         let mut words = self.cursor.words();
         let header = RequestHeader::from_word(self.cursor.pop(&mut words)?);
         if header.is_bulk {
-            return Ok(None);
+            return Ok(false);
         }
         let (property, call) = self.take_names(header, &mut words)?;
         let start = words.pop_bytes(header.length)?;
         self.cursor.finish_record(words)?;
         let payload = self.cursor.bytes(start, header.length);
-        Ok(Some((call, property, header.kind, payload)))
+        act(call, property, header.kind, payload);
+        Ok(true)
     }
 
     /// Takes the next request.

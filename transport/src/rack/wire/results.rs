@@ -217,26 +217,25 @@ impl ResultReader {
         !matches!(self.awaited(), Ok(0))
     }
 
-    /// Takes the next result, if its payload is in the slot.
+    /// Takes the next result, if its payload is in the slot, and gives its status and its bytes to
+    /// `act`; whether there was such a one.
     ///
     /// # Errors
     /// As [`take_record`](Self::take_record).
     #[inline(always)]
-    pub fn take_inline(&mut self) -> Result<Option<(u8, &[u8])>, WireError> {
+    pub fn take_inline(&mut self, act: impl FnOnce(u8, &[u8])) -> Result<bool, WireError> {
         if self.left() == 0 {
-            return Ok(None);
+            return Ok(false);
         }
         let mut words = self.cursor.words();
         let header = ResultHeader::from_word(self.cursor.pop(&mut words)?)?;
         if header.is_bulk {
-            return Ok(None);
+            return Ok(false);
         }
         let start = words.pop_bytes(header.length)?;
         self.cursor.finish_record(words)?;
-        Ok(Some((
-            header.status,
-            self.cursor.bytes(start, header.length),
-        )))
+        act(header.status, self.cursor.bytes(start, header.length));
+        Ok(true)
     }
 
     /// Takes the next result.
