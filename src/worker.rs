@@ -15,7 +15,6 @@ use gossamer_transport::Call;
 
 use crate::client::Client;
 use crate::error::Payload;
-use crate::rack::peers::Peers;
 use crate::rack::side::RackSide;
 use crate::shared::{RuntimeId, Shared, WorkerShared};
 use crate::shutdown::Stage;
@@ -40,8 +39,8 @@ impl Worker {
     pub(crate) fn run(shared: Arc<Shared>, index: u32, config: Config) {
         let executor = Executor::new(shared.workers()[index as usize].remote(), config);
         let peers = shared.rack().peers();
-        if let Some(is_crowded) = peers.and_then(Peers::is_crowded) {
-            executor.set_neighbours(is_crowded);
+        if let Some(peers) = peers {
+            executor.set_neighbours(peers.is_crowded());
         }
         let rack = peers.map(|peers| Box::new(RackSide::new(peers, index)));
         let worker = Self {

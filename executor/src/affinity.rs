@@ -40,11 +40,41 @@ pub fn pin_to(core: usize) -> io::Result<()> {
     system::pin_to(core)
 }
 
+/// Lets the calling thread run wherever the first thread of its process may: threads that a pinned
+/// one starts are pinned as it is.
+///
+/// ```
+/// # #[cfg(target_os = "linux")]
+/// # std::thread::spawn(|| -> std::io::Result<()> {
+/// use gossamer_executor::{allowed_cores, pin_to, unpin};
+///
+/// let before = allowed_cores()?;
+/// pin_to(before[0])?;
+/// unpin()?;
+/// assert_eq!(allowed_cores()?, before);
+/// # Ok(())
+/// # }).join().unwrap()?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// What the system answers; [`io::ErrorKind::Unsupported`] where it cannot be asked.
+pub fn unpin() -> io::Result<()> {
+    system::unpin()
+}
+
 #[cfg(target_os = "linux")]
 mod system {
     use std::io;
 
+    use rustix::process::getpid;
     use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+    pub(super) fn unpin() -> io::Result<()> {
+        let allowed = sched_getaffinity(Some(getpid()))?;
+        Ok(sched_setaffinity(None, &allowed)?)
+    }
 
     pub(super) fn allowed_cores() -> io::Result<Vec<usize>> {
         let allowed = sched_getaffinity(None)?;
@@ -68,6 +98,10 @@ mod system {
     use std::io;
 
     pub(super) fn allowed_cores() -> io::Result<Vec<usize>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn unpin() -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

@@ -306,9 +306,9 @@ impl Executor {
         }
     }
 
-    /// Executors of other processes talk with this one through memory that both have mapped. When
-    /// it has nothing to do it looks for them as for those of its own process, though descriptors
-    /// become ready as well; with `is_crowded`, as there are more of all of them than cores.
+    /// Executors of other processes talk with this one. When it has nothing to do it looks for them
+    /// as for those of its own process, though it is by descriptors that become ready; with
+    /// `is_crowded`, as there are more of all of them than cores.
     ///
     /// ```
     /// # use gossamer_executor::{Claim, Config, Executor};

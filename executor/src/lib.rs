@@ -66,7 +66,7 @@ mod turn;
 mod waker;
 mod yield_now;
 
-pub use affinity::{allowed_cores, pin_to};
+pub use affinity::{allowed_cores, pin_to, unpin};
 pub use budget::{Unconstrained, charge, overdraw, poll_charge, unconstrained};
 pub use counters::Counters;
 pub use current::{is_entered, with_current};

@@ -138,6 +138,11 @@ impl TcpStream {
         }
     }
 
+    /// Writes as much as the system takes at once.
+    pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        io::Write::write(&mut self.watch.get_ref(), bytes)
+    }
+
     /// Has a connection on which nothing comes fail when the other host has not answered for about
     /// so long; the system counts whole seconds.
     ///

@@ -2,26 +2,25 @@
 //! where the workers take things from.
 
 use std::collections::VecDeque;
-use std::io;
 use std::net;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
 use futures::future::{Either, select};
-use futures::{AsyncReadExt, AsyncWriteExt, FutureExt};
+use futures::{AsyncReadExt, AsyncWriteExt};
 use gossamer_executor::time::{sleep, timeout};
-use gossamer_transport::rack::tcp::Decoder;
 
 use crate::net::{TcpListener, TcpStream};
 use crate::rack::bells::BELL_BYTES;
-use crate::rack::connect::QUESTION;
+use crate::rack::connect::{QUESTION, reader_of};
+use crate::rack::inlet::{self, End, Reading, open_on};
 use crate::rack::join::{Cause, Channel, nonce};
 use crate::rack::peers::Peers;
-use crate::shared::{Message, Shared};
-use crate::worker::Worker;
+use crate::shared::Shared;
 
 /// Lets connections in, on worker 0, for as long as the runtime lives.
 pub(super) fn spawn_acceptor(shared: &Arc<Shared>, listener: net::TcpListener) {
@@ -74,6 +73,7 @@ async fn admit(shared: &Shared, mut stream: &TcpStream) -> Option<Channel> {
     let peers = shared.rack().peers()?;
     // Whoever only reads would never notice that the other host is gone.
     stream.set_silence_max(peers.silence_max()).ok()?;
+    stream.set_nodelay(true).ok()?;
     let nonce = nonce().ok()?;
     let deadline = Instant::now() + ADMISSION_TIME;
     let mut admission = peers.door().admit(&nonce, deadline);
@@ -106,7 +106,7 @@ fn read_elsewhere(shared: &Arc<Shared>, stream: TcpStream, channel: Channel) {
         return;
     };
     let reader = Arc::clone(shared);
-    let by = channel.worker as usize % shared.workers().len();
+    let by = reader_of(channel.worker, shared.workers().len() as u32) as usize;
     let read = move || async move {
         if let Ok(stream) = TcpStream::try_from(net::TcpStream::from(stream)) {
             read(&reader, stream, channel).await;
@@ -121,34 +121,13 @@ async fn read(shared: &Arc<Shared>, stream: TcpStream, channel: Channel) {
     let Some(peers) = shared.rack().peers() else {
         return;
     };
-    let peer = peers.get(node);
-    let Some(cut) = peer.begin_reader() else {
-        return;
-    };
-    let reading = Reading {
-        shared,
-        peers,
-        node,
-    };
-    let cause = match peer.shm() {
-        Some(_) => attend(shared, stream, channel, cut).await,
-        None => match peer.ports(channel.worker) {
-            Ok(ports) => {
-                let mut inlet = Inlet {
-                    shared,
-                    node,
-                    writer: channel.worker,
-                    decoder: Decoder::new(ports.clone()),
-                    opened: vec![false; shared.workers().len() + 1],
-                };
-                inlet.read(stream, cut).await
-            }
-            Err(_) => Some(Cause::Unreachable),
-        },
-    };
-    drop(reading);
-    if let Some(cause) = cause {
-        peers.suspect(node, cause);
+    if peers.get(node).shm().is_none() {
+        let writer = (node, channel.worker);
+        return inlet::read(shared, Rc::new(stream), writer, End::Acceptor).await;
+    }
+    if let Some((reading, cut)) = Reading::begin(shared, node) {
+        let cause = attend(shared, stream, channel, cut).await;
+        reading.end(cause);
     }
 }
 
@@ -190,99 +169,6 @@ async fn attend(
     match select(pin!(ring), cut).await {
         Either::Left((cause, _)) => cause,
         Either::Right(_) => None,
-    }
-}
-
-/// Has a worker look at its links with a writer; the one past the last is for control, which is
-/// worker 0's, as it is at the writer's.
-fn open_on(shared: &Shared, worker: usize, node: u32, writer: u32) {
-    let is_control = worker == shared.workers().len();
-    if is_control && writer != 0 {
-        return;
-    }
-    let by = &shared.workers()[if is_control { 0 } else { worker }];
-    let open = move |worker: &Worker| worker.rack_open(node, writer as u16, is_control);
-    // A worker that has ended takes nothing any more.
-    drop(by.send(Message::Settle(Box::new(open))));
-}
-
-/// A connection is being read while this lives.
-struct Reading<'a> {
-    shared: &'a Arc<Shared>,
-    peers: &'a Peers,
-    node: u32,
-}
-
-impl Drop for Reading<'_> {
-    fn drop(&mut self) {
-        let next = self.peers.get(self.node).end_reader();
-        self.peers.step(self.shared, self.node, next);
-    }
-}
-
-/// The end of a connection that is read.
-struct Inlet<'a> {
-    shared: &'a Arc<Shared>,
-    node: u32,
-    writer: u32,
-    decoder: Decoder,
-    /// By worker, whether it has been told of the links with the writer.
-    opened: Vec<bool>,
-}
-
-impl Inlet<'_> {
-    /// Reads until the end, whose cause it returns, or until it is cut.
-    async fn read(
-        &mut self,
-        mut stream: TcpStream,
-        mut cut: oneshot::Receiver<()>,
-    ) -> Option<Cause> {
-        let mut is_unused = true;
-        loop {
-            let read = select(stream.read(self.decoder.space()), &mut cut).await;
-            let count = match read {
-                Either::Left((count, _)) => count,
-                Either::Right(_) => {
-                    // What has come until now counts.
-                    while let Some(Ok(count @ 1..)) =
-                        stream.read(self.decoder.space()).now_or_never()
-                        && self.handle(count).is_ok()
-                    {}
-                    return None;
-                }
-            };
-            let is_over = match &count {
-                Ok(count) => *count == 0,
-                Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
-            };
-            if is_over && is_unused {
-                // It was not in time for the writer, who comes again.
-                return None;
-            }
-            is_unused = false;
-            let ended = match count {
-                Ok(0) | Err(_) => Err(Cause::Closed),
-                Ok(count) => self.handle(count),
-            };
-            if let Err(cause) = ended {
-                return Some(cause);
-            }
-        }
-    }
-
-    /// Puts what was read where it belongs, and wakes whom it is for.
-    fn handle(&mut self, count: usize) -> Result<(), Cause> {
-        let decoded = self.decoder.handle_filled(count);
-        let workers = self.shared.workers();
-        for touched in self.decoder.take_touched() {
-            let touched = usize::from(touched);
-            if std::mem::replace(&mut self.opened[touched], true) {
-                workers.get(touched).unwrap_or(&workers[0]).notify();
-            } else {
-                open_on(self.shared, touched, self.node, self.writer);
-            }
-        }
-        decoded.map(drop).map_err(|_| Cause::Damaged)
     }
 }
 

@@ -29,13 +29,14 @@ use futures::future::BoxFuture;
 use crate::delegation::{abandon_issued, settle};
 use crate::error::{Fault, Outcome};
 use crate::rack::calls::Travels;
-use crate::rack::codec::{self, Buffer, CodecError, Opened, Parcel};
+use crate::rack::codec::{self, Body, CodecError, Opened};
 use crate::rack::continuation::Continuation;
 use crate::rack::entry::Visits;
 use crate::rack::error::{CallError, NotExecuted};
 use crate::rack::outbound::{Answers, Outbound, encode};
 use crate::rack::remote::Remote;
 use crate::rack::route::Note;
+use crate::rack::target::Buffer;
 use crate::rack::visit::{Reply, Returned};
 use crate::shared::{Message, Shared};
 use crate::worker::Worker;
@@ -85,18 +86,25 @@ impl<'a, V: Visits, F: 'static, A: Travels, U: Travels> Call<'a, V, F, A, U> {
         side.prepare(self.remote.home());
         let question = self.remote.question::<V, F, U>(side, Answers::Now)?;
         let mut arguments = Buffer::default();
-        encode(args, &mut arguments)?;
+        let large = encode(args, &mut arguments)?;
         let entry = worker.client.pending().insert::<U>(cx.waker().clone());
         self.progress = Progress::Issued {
             issuer: worker.index(),
             entry,
         };
         self.remote.set_used_by(worker);
-        side.issue(worker, question, &mut arguments, || {
-            Note::Now(Continuation::new(move |worker, returned| {
-                finish::<U>(worker, entry, returned);
-            }))
-        });
+        let then = move |worker: &Worker, returned: Returned<'_, '_>| {
+            finish::<U>(worker, entry, returned);
+        };
+        match large {
+            None => side.issue(worker, question, &mut arguments, || {
+                Note::Now(Continuation::new(then))
+            }),
+            Some(encode) => {
+                let then = Some(Continuation::new(then));
+                side.issue_large(worker, question, encode, then, None);
+            }
+        }
         Poll::Pending
     }
 
@@ -189,10 +197,32 @@ impl<V, F, A, U> Drop for Call<'_, V, F, A, U> {
 /// Acts on the reply to a call that a future awaits; foreign code.
 #[inline(always)]
 fn finish<U: Travels>(worker: &Worker, entry: u32, returned: Returned<'_, '_>) {
-    let pending = worker.client.pending();
+    let bytes = match returned {
+        Returned::Plain(bytes) => bytes,
+        Returned::Other(reply) => return finish_other::<U>(worker, entry, reply),
+    };
     let fails = FailsOnUnwind::<U>(worker, entry, PhantomData);
-    let decoded = decoded::<U>(returned);
+    let decoded = decoded_plain(bytes);
     std::mem::forget(fails);
+    conclude::<U>(worker, entry, decoded);
+}
+
+#[cold]
+fn finish_other<U: Travels>(worker: &Worker, entry: u32, reply: &mut Reply<'_>) {
+    if let Some(large) = take_large(reply) {
+        return decode_large(worker, large, move |worker, decoded| {
+            conclude::<U>(worker, entry, decoded);
+        });
+    }
+    let fails = FailsOnUnwind::<U>(worker, entry, PhantomData);
+    let decoded = decoded_other(reply);
+    std::mem::forget(fails);
+    conclude::<U>(worker, entry, decoded);
+}
+
+#[inline(always)]
+fn conclude<U: Travels>(worker: &Worker, entry: u32, decoded: Result<U, CallError>) {
+    let pending = worker.client.pending();
     match decoded {
         Ok(result) => pending.finish(&worker.client, entry, result),
         Err(error) => pending.fail::<U>(&worker.client, entry, fault(error)),
@@ -233,14 +263,26 @@ fn error_of<U>(outcome: Outcome<U>, node: u32) -> Result<U, CallError> {
     })
 }
 
-/// Decodes the result of a reply. Runs foreign code.
+/// Decodes the result of a reply, and goes on with it: at once, unless it is large. Runs foreign
+/// code.
 #[inline(always)]
-pub(crate) fn decoded<U: Travels>(returned: Returned<'_, '_>) -> Result<U, CallError> {
-    let decoded = match returned {
-        Returned::Plain(bytes) => codec::decode(bytes, &mut Vec::new()),
-        Returned::Other(reply) => return decoded_other(reply),
-    };
-    match decoded {
+pub(crate) fn decode_then<U, G>(worker: &Worker, returned: Returned<'_, '_>, then: G)
+where
+    U: Travels,
+    G: FnOnce(Result<U, CallError>) + 'static,
+{
+    match returned {
+        Returned::Plain(bytes) => then(decoded_plain(bytes)),
+        Returned::Other(reply) => match take_large(reply) {
+            Some(large) => decode_large(worker, large, |_, decoded| then(decoded)),
+            None => then(decoded_other(reply)),
+        },
+    }
+}
+
+#[inline(always)]
+fn decoded_plain<U: Travels>(bytes: &[u8]) -> Result<U, CallError> {
+    match codec::decode(bytes, &mut Vec::new()) {
         Ok(result) => Ok(result),
         Err(source) => Err(CallError::Result { source }),
     }
@@ -249,18 +291,36 @@ pub(crate) fn decoded<U: Travels>(returned: Returned<'_, '_>) -> Result<U, CallE
 #[cold]
 fn decoded_other<U: Travels>(reply: &mut Reply<'_>) -> Result<U, CallError> {
     match reply {
-        Ok(Opened { bytes, handles }) => {
-            codec::decode(bytes, handles).map_err(|source| CallError::Result { source })
+        Ok(Opened { body, handles, .. }) => {
+            codec::decode(body, handles).map_err(|source| CallError::Result { source })
         }
         Err(_) => Err(taken(reply)),
     }
+}
+
+/// Takes a reply with a large value.
+#[cold]
+fn take_large(reply: &mut Reply<'_>) -> Option<Opened<'static>> {
+    let opened = reply.as_mut().ok().filter(|opened| opened.body.is_large());
+    opened.map(Opened::take)
+}
+
+#[cold]
+fn decode_large<U: Travels>(
+    worker: &Worker,
+    large: Opened<'static>,
+    then: impl FnOnce(&Worker, Result<U, CallError>) + 'static,
+) {
+    let side = worker.rack().expect("another node has answered");
+    side.decode_result(worker, large, then);
 }
 
 /// The error of a reply that is one; what is left is a reply without a value.
 #[cold]
 fn taken(reply: &mut Reply<'_>) -> CallError {
     let empty = Opened {
-        bytes: &[],
+        node: 0,
+        body: Body::Lent(&[]),
         handles: Vec::new(),
     };
     let taken = std::mem::replace(reply, Ok(empty));
@@ -277,11 +337,12 @@ pub(crate) fn ask<U: Travels>(
     issue(shared, outbound, move || {
         let send = move |_: &Worker, returned: Returned<'_, '_>| {
             let reply = match returned {
-                Returned::Plain(bytes) => Ok(Parcel {
-                    bytes: bytes.to_vec(),
+                Returned::Plain(bytes) => Ok(Opened {
+                    node: node as u32,
+                    body: Body::of(bytes.to_vec()),
                     handles: Vec::new(),
                 }),
-                Returned::Other(Ok(opened)) => Ok(opened.take_parcel()),
+                Returned::Other(Ok(opened)) => Ok(opened.take()),
                 Returned::Other(reply) => Err(taken(reply)),
             };
             // Who is gone needs no answer.
@@ -292,7 +353,14 @@ pub(crate) fn ask<U: Travels>(
     async move {
         // Nobody sends if the runtime has gone.
         let reply = receiver.await.unwrap_or(Err(CallError::Unknown { node }));
-        reply.and_then(|mut parcel| decoded_other(&mut Ok(parcel.open())))
+        let Opened {
+            body, mut handles, ..
+        } = reply?;
+        let decoded = match body.is_large() {
+            true => crate::unblock::unblock(move || codec::decode_large(&body, &mut handles)).await,
+            false => codec::decode(&body, &mut handles),
+        };
+        decoded.map_err(|source| CallError::Result { source })
     }
 }
 

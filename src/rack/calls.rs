@@ -55,18 +55,23 @@ where
     U: Travels,
     F: FnOnce(&mut T, A) -> U + Copy + Send + 'static,
 {
-    fn visit(visit: &mut Visit<'_, '_>) -> Served {
+    type Args = A;
+
+    #[inline(always)]
+    fn visit(visit: &mut Visit<'_, '_>, args: A) -> Served {
         let run = |visit: &mut Visit<'_, '_>| {
-            let args = visit.arguments::<A>()?;
             let trust = visit.property::<crate::Trust<T>>()?;
             // SAFETY: the row of the table.
             let f = unsafe { conjure::<F>() };
             let value = run_here(visit.site.worker, trust, move |property: &mut T| {
                 f(property, args)
-            })?;
-            visit.answer(value)
+            });
+            value.map_err(Failure::from)
         };
-        run(visit).into()
+        match run(visit) {
+            Ok(value) => visit.answer(value),
+            Err(failure) => Served::Failed(failure),
+        }
     }
 }
 
@@ -77,10 +82,11 @@ where
     U: Travels,
     F: FnOnce(&mut T, A) -> U + Copy + Send + 'static,
 {
-    fn visit(visit: &mut Visit<'_, '_>) -> Served {
+    type Args = A;
+
+    fn visit(visit: &mut Visit<'_, '_>, args: A) -> Served {
         serve_later(visit, |visit| {
             let latched = latched::<T>(visit)?;
-            let args = visit.arguments::<A>()?;
             // SAFETY: the row of the table.
             let f = unsafe { conjure::<F>() };
             Ok(latched.begin_apply(move |property: &mut T| f(property, args)))
@@ -95,10 +101,11 @@ where
     U: Travels,
     F: AsyncFnOnce(&mut T, A) -> U + Copy + Send + 'static,
 {
-    fn visit(visit: &mut Visit<'_, '_>) -> Served {
+    type Args = A;
+
+    fn visit(visit: &mut Visit<'_, '_>, args: A) -> Served {
         serve_later(visit, |visit| {
             let latched = latched::<T>(visit)?;
-            let args = visit.arguments::<A>()?;
             // SAFETY: the row of the table.
             let f = unsafe { conjure::<F>() };
             Ok(latched.begin_launch(async move |property: &mut T| f(property, args).await))
@@ -112,10 +119,11 @@ where
     A: Travels,
     F: FnOnce(A) -> T + Copy + Send + 'static,
 {
-    fn visit(visit: &mut Visit<'_, '_>) -> Served {
-        let built = built::<T, A, F>(visit);
-        let placed = built.map(|value| Trust::from(visit.site.worker.entrust(value)));
-        placed.and_then(|trust| visit.answer(trust)).into()
+    type Args = A;
+
+    fn visit(visit: &mut Visit<'_, '_>, args: A) -> Served {
+        let value = built::<T, A, F>(visit, args);
+        visit.answer(Trust::from(visit.site.worker.entrust(value)))
     }
 }
 
@@ -125,13 +133,12 @@ where
     A: Travels,
     F: FnOnce(A) -> T + Copy + Send + 'static,
 {
-    fn visit(visit: &mut Visit<'_, '_>) -> Served {
-        let built = built::<T, A, F>(visit);
-        let placed = built.map(|value| {
-            let trust = LatchTrust::from_trust(visit.site.worker.entrust(Latched::new(value)));
-            latch_trust::LatchTrust::from(trust)
-        });
-        placed.and_then(|trust| visit.answer(trust)).into()
+    type Args = A;
+
+    fn visit(visit: &mut Visit<'_, '_>, args: A) -> Served {
+        let value = built::<T, A, F>(visit, args);
+        let trust = LatchTrust::from_trust(visit.site.worker.entrust(Latched::new(value)));
+        visit.answer(latch_trust::LatchTrust::from(trust))
     }
 }
 
@@ -141,9 +148,10 @@ where
     Fut: Future<Output: Travels> + 'static,
     F: FnOnce(A) -> Fut + Copy + Send + 'static,
 {
-    fn visit(visit: &mut Visit<'_, '_>) -> Served {
-        serve_later(visit, |visit| {
-            let args = visit.arguments::<A>()?;
+    type Args = A;
+
+    fn visit(visit: &mut Visit<'_, '_>, args: A) -> Served {
+        serve_later(visit, |_| {
             // SAFETY: the row of the table.
             let f = unsafe { conjure::<F>() };
             // As a task, so that its first steps are no part of serving.
@@ -158,16 +166,14 @@ where
 }
 
 /// Runs the closure of an `entrust_on`.
-fn built<T, A, F>(visit: &mut Visit<'_, '_>) -> Result<T, Failure>
+fn built<T, A, F>(visit: &Visit<'_, '_>, args: A) -> T
 where
-    A: Travels,
     F: FnOnce(A) -> T + Copy + Send + 'static,
 {
-    let args = visit.arguments::<A>()?;
     // SAFETY: the row of the table.
     let f = unsafe { conjure::<F>() };
     let _delegated = visit.site.worker.enter_visit();
-    Ok(f(args))
+    f(args)
 }
 
 /// Begins something in the order of the visits, and sends its outcome when it is there: `None`
@@ -187,7 +193,7 @@ where
     let from = visit.site.from;
     drop(gossamer_executor::spawn(async move {
         let outcome = match begun.await {
-            Some(Ok(value)) => parcel_of(value),
+            Some(Ok(value)) => parcel_of(value).await,
             Some(Err(fault)) => Err(Failure::from(fault)),
             None => Err(Failure::Cancelled),
         };

@@ -1,48 +1,65 @@
-//! The connections that a worker writes: made at first use, one for each other node.
+//! The connections that a worker opens: at first use, one for each other node.
 
-use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use futures::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use futures::{AsyncReadExt, AsyncWriteExt};
 use gossamer_executor::time::{sleep, timeout};
 use gossamer_transport::rack::AttachError;
 
 use crate::net::{TcpStream, is_news, is_of_resources};
 use crate::rack::bells::{BELL_BYTES, Bells};
+use crate::rack::inlet::{self, End};
 use crate::rack::join::{Cause, ChannelError, EncounterError, nonce};
 use crate::rack::route::Fabric;
 use crate::rack::side::RackSide;
 use crate::shared::Shared;
 use crate::worker::Worker;
 
-/// Connects this worker to a node, and writes what its links have for it, until either is lost.
-pub(super) fn spawn_writer(worker: &Worker, node: u32) {
+/// Connects this worker to a node, for what its links have for it, unless the node's connects to
+/// this one meanwhile.
+pub(super) fn spawn_opener(worker: &Worker, node: u32) {
     let (shared, index) = (Arc::clone(worker.shared()), worker.index());
     drop(gossamer_executor::spawn(async move {
         let Some(stream) = connect(&shared, index, node).await else {
             return;
         };
         let stream = Rc::new(stream);
-        let reading = Rc::clone(&stream);
-        let told = Arc::clone(&shared);
-        // The other side writes nothing: what can be read is the end.
-        drop(gossamer_executor::spawn(async move {
-            let mut byte = [0];
-            let cause = match (&*reading).read(&mut byte).await {
-                Ok(1..) => Cause::Damaged,
-                Ok(0) | Err(_) => Cause::Closed,
-            };
-            suspect(&told, node, cause);
-        }));
-        if write(&stream, node).await.is_err() {
-            suspect(&shared, node, Cause::Closed);
+        if with_side(|worker, side| side.begin_writing(worker, node, &stream)) != Some(true) {
+            return; // what is not used says nothing
         }
+        let Some(peers) = shared.rack().peers() else {
+            return;
+        };
+        let peer = peers.get(node);
+        if peer.shm().is_none() {
+            let writer = reader_of(index, peer.workers);
+            return inlet::read(&shared, stream, (node, writer), End::Opener).await;
+        }
+        // The other side writes nothing: what can be read is the end.
+        let mut byte = [0];
+        let cause = match (&*stream).read(&mut byte).await {
+            Ok(1..) => Cause::Damaged,
+            Ok(0) | Err(_) => Cause::Closed,
+        };
+        suspect(&shared, node, cause);
     }));
+}
+
+/// Which worker of a node reads the connection that worker `opener` of another has opened: that of
+/// the same number, as far as there are such.
+pub(super) fn reader_of(opener: u32, workers: u32) -> u32 {
+    opener % workers
+}
+
+/// Gives `f` this thread's side of the rack.
+fn with_side<R>(f: impl FnOnce(&Worker, &RackSide) -> R) -> Option<R> {
+    Worker::with(|worker| {
+        let worker = worker?;
+        Some(f(worker, worker.rack()?))
+    })
 }
 
 fn suspect(shared: &Shared, node: u32, cause: Cause) {
@@ -51,8 +68,8 @@ fn suspect(shared: &Shared, node: u32, cause: Cause) {
     }
 }
 
-/// Connects, as often as it takes, until there is a connection to write to; `None` if the node is
-/// lost, or is said to be.
+/// Connects, as often as it takes, until there is a connection to write to; `None` if there is
+/// another one meanwhile, or the node is lost, or is said to be.
 ///
 /// Slow is not dead: delegated code may hold a worker at either end for longer than anything here
 /// may take. Out of reach is a node whose host answers no connection for `silence_max`; of what
@@ -63,7 +80,8 @@ async fn connect(shared: &Shared, worker: u32, node: u32) -> Option<TcpStream> {
         silence_max: peers.silence_max(),
         unanswered_since: None,
     };
-    while peers.get(node).is_live() {
+    let is_connected = || with_side(|_, side| side.is_connected(node)) != Some(false);
+    while peers.get(node).is_live() && !is_connected() {
         let began = Instant::now();
         let error = match try_connect(shared, worker, node).await {
             Ok(stream) => return Some(stream),
@@ -79,7 +97,9 @@ async fn connect(shared: &Shared, worker: u32, node: u32) -> Option<TcpStream> {
         }
         sleep(OPEN_PAUSE).await;
     }
-    suspect(shared, node, Cause::Unreachable); // which says nothing of a node that is lost
+    if !is_connected() {
+        suspect(shared, node, Cause::Unreachable); // which says nothing of a node that is lost
+    }
     None
 }
 
@@ -174,13 +194,11 @@ async fn open_fabric(
         AttachError::System(error) if is_of_resources(&error) => OpenError::Resources(error),
         _ => OpenError::Refused,
     })?;
-    Worker::with(|worker| {
-        if let Some(side) = worker.and_then(Worker::rack) {
-            let mut route = side.route(node).borrow_mut();
-            route.fabric = Fabric::Shm(channel, Bells::default());
-            route.is_dirty = true;
-            side.set_dirty();
-        }
+    with_side(|_, side| {
+        let mut route = side.route(node).borrow_mut();
+        route.fabric = Fabric::Shm(channel, Bells::default());
+        route.is_dirty = true;
+        side.set_dirty();
     });
     Ok(())
 }
@@ -211,49 +229,6 @@ impl From<ChannelError> for OpenError {
                 Self::Broken
             }
             _ => Self::Refused,
-        }
-    }
-}
-
-/// Writes what is in the channel, as it comes; ends when the node is lost.
-fn write(stream: &TcpStream, node: u32) -> impl Future<Output = io::Result<()>> {
-    poll_fn(move |cx| {
-        Worker::with(
-            |worker| match worker.and_then(|worker| worker.rack().zip(Some(worker))) {
-                Some((side, worker)) => side.poll_write(worker, stream, node, cx),
-                None => Poll::Ready(Ok(())),
-            },
-        )
-    })
-}
-
-impl RackSide {
-    fn poll_write(
-        &self,
-        worker: &Worker,
-        mut stream: &TcpStream,
-        node: u32,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        // The waker is this task's own: cloning it and dropping it is no foreign code.
-        let mut route = self.route(node).borrow_mut();
-        loop {
-            if route.is_dead {
-                return Poll::Ready(Ok(()));
-            }
-            if route.chunk().is_empty() {
-                route.writer = Some(cx.waker().clone());
-                return Poll::Pending;
-            }
-            let written = Pin::new(&mut stream).poll_write(cx, route.chunk());
-            let count = ready!(written)?;
-            worker.home().stats().add_rack_write(count);
-            route.consume(count);
-            if route.has_unpublished() {
-                // There is room for more now.
-                route.is_dirty = true;
-                self.set_dirty();
-            }
         }
     }
 }

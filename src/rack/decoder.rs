@@ -5,6 +5,8 @@
 //! It bounds what a few bytes may ask for: how deep values may nest, and how many elements there
 //! may be that take no bytes. Memory for what has a length it lends out of the message.
 
+use std::borrow::Cow;
+
 use bincode::error::DecodeError;
 use bincode::serde::DecodeError as Unsupported;
 use serde::de::value::U32Deserializer;
@@ -13,12 +15,28 @@ use serde::de::{
     MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
+use crate::rack::numbers::{self, BYTES_AT_ONCE};
+
 /// Reads a value, and returns how many bytes are left over. Runs foreign code.
 #[inline(always)]
-pub(crate) fn read<V: DeserializeOwned>(bytes: &[u8]) -> Result<(V, usize), DecodeError> {
+pub(crate) fn read<V: DeserializeOwned>(
+    bytes: &[u8],
+    pace: Pace,
+) -> Result<(V, usize), DecodeError> {
     // In what is no attack, an element that takes no bytes lies in one that does.
     let elements = (bytes.len() as u64).saturating_mul(ELEMENTS_PER_BYTE) + ELEMENTS_AT_LEAST;
-    let mut source = Source { bytes, elements };
+    let mut source = match pace {
+        Pace::Unbroken => Source {
+            bytes,
+            elements,
+            later: None,
+        },
+        Pace::WithPauses => Source {
+            bytes,
+            elements: 0,
+            later: Some(elements),
+        },
+    };
     let value = V::deserialize(Decoder {
         source: &mut source,
         depth: DEPTH_MAX,
@@ -26,11 +44,21 @@ pub(crate) fn read<V: DeserializeOwned>(bytes: &[u8]) -> Result<(V, usize), Deco
     Ok((value, source.bytes.len()))
 }
 
+/// How a value is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    Unbroken,
+    /// From time to time whoever else wants the processor may have it.
+    WithPauses,
+}
+
 /// What is left of a message.
 struct Source<'de> {
     bytes: &'de [u8],
-    /// How many elements there may still be.
+    /// How many elements there may still be, or until the next pause.
     elements: u64,
+    /// How many there may be after that; none if there is no pause.
+    later: Option<u64>,
 }
 
 impl<'de> Source<'de> {
@@ -62,7 +90,7 @@ impl<'de> Source<'de> {
     }
 
     fn take_str(&mut self) -> Result<&'de str, DecodeError> {
-        str::from_utf8(self.take_bytes()?).map_err(|inner| DecodeError::Utf8 { inner })
+        text(self.take_bytes()?)
     }
 
     /// A character is its bytes in UTF-8.
@@ -73,16 +101,56 @@ impl<'de> Source<'de> {
             ones => ones.min(4) as usize,
         };
         let bytes = self.take_slice(length)?;
-        let text = str::from_utf8(bytes).map_err(|inner| DecodeError::Utf8 { inner })?;
-        Ok(text.chars().next().expect("it has a byte"))
+        Ok(text(bytes)?.chars().next().expect("it has a byte"))
     }
 
     fn count_element(&mut self) -> Result<(), DecodeError> {
-        let left = self.elements.checked_sub(1);
-        self.elements =
-            left.ok_or_else(|| DecodeError::custom("more elements than its bytes can hold"))?;
+        match self.elements.checked_sub(1) {
+            Some(left) => {
+                self.elements = left;
+                Ok(())
+            }
+            None => self.count_after_pause(),
+        }
+    }
+
+    #[cold]
+    fn count_after_pause(&mut self) -> Result<(), DecodeError> {
+        let Some(later @ 1..) = self.later else {
+            return Err(DecodeError::custom("more elements than its bytes can hold"));
+        };
+        std::thread::yield_now();
+        let now = later.min(ELEMENTS_AT_ONCE);
+        self.later = Some(later - now);
+        self.elements = now - 1;
         Ok(())
     }
+
+    /// What is done between two copies of bytes.
+    fn pause(&self) -> fn() {
+        match self.later {
+            Some(_) => std::thread::yield_now,
+            None => || (),
+        }
+    }
+
+    /// Bytes for whoever wants to own them: copied here if there are to be pauses.
+    fn take_bytes_to_own(&mut self) -> Result<Cow<'de, [u8]>, DecodeError> {
+        let bytes = self.take_bytes()?;
+        if self.later.is_none() || bytes.len() < BYTES_AT_ONCE {
+            return Ok(Cow::Borrowed(bytes));
+        }
+        let mut owned = numbers::with_large_pages(bytes.len());
+        for some in bytes.chunks(BYTES_AT_ONCE) {
+            owned.extend_from_slice(some);
+            std::thread::yield_now();
+        }
+        Ok(Cow::Owned(owned))
+    }
+}
+
+fn text(bytes: &[u8]) -> Result<&str, DecodeError> {
+    str::from_utf8(bytes).map_err(|inner| DecodeError::Utf8 { inner })
 }
 
 #[cold]
@@ -163,7 +231,16 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        self.deserialize_str(visitor)
+        match self.source.take_bytes_to_own()? {
+            Cow::Borrowed(bytes) => visitor.visit_borrowed_str(text(bytes)?),
+            Cow::Owned(bytes) => {
+                let text = String::from_utf8(bytes);
+                let text = text.map_err(|error| DecodeError::Utf8 {
+                    inner: error.utf8_error(),
+                })?;
+                visitor.visit_string(text)
+            }
+        }
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
@@ -171,7 +248,10 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
     }
 
     fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        self.deserialize_bytes(visitor)
+        match self.source.take_bytes_to_own()? {
+            Cow::Borrowed(bytes) => visitor.visit_borrowed_bytes(bytes),
+            Cow::Owned(bytes) => visitor.visit_byte_buf(bytes),
+        }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
@@ -207,7 +287,12 @@ impl<'de> Deserializer<'de> for Decoder<'_, 'de> {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         let length = self.source.take_length()?;
-        self.deserialize_tuple(length, visitor)
+        let Some(width) = numbers::bytes_wanted::<V>() else {
+            return self.deserialize_tuple(length, visitor);
+        };
+        let inner = self.deeper()?;
+        let bytes = inner.source.take_slice(length.saturating_mul(width))?;
+        Ok(numbers::vec_of::<V>(bytes, inner.source.pause()))
     }
 
     #[inline(always)]
@@ -384,55 +469,5 @@ impl<'de> VariantAccess<'de> for Decoder<'_, 'de> {
 const DEPTH_MAX: u32 = 128;
 const ELEMENTS_PER_BYTE: u64 = 64;
 const ELEMENTS_AT_LEAST: u64 = 4096;
-
-#[cfg(test)]
-mod tests {
-    use std::fmt::Debug;
-
-    use serde::Serialize;
-
-    use super::*;
-
-    fn comes_back<V: Serialize + DeserializeOwned + PartialEq + Debug>(value: V) {
-        let format = bincode::config::standard().with_fixed_int_encoding();
-        let mut bytes = bincode::serde::encode_to_vec(&value, format).expect("encoded");
-        bytes.push(7);
-        let (back, left) = read::<V>(&bytes).expect("decoded");
-        assert_eq!((&back, left), (&value, 1));
-        for length in 0..bytes.len() - 1 {
-            let cut = read::<V>(&bytes[..length]);
-            assert!(
-                matches!(cut, Err(DecodeError::UnexpectedEnd { .. })),
-                "{cut:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn all_that_the_encoder_writes() {
-        for char in ['a', 'ß', '€', '🦀', char::MAX] {
-            comes_back(char);
-        }
-        comes_back((i8::MIN, i16::MIN, i32::MIN, i64::MIN, i128::MIN));
-        comes_back((u8::MAX, u16::MAX, u32::MAX, u64::MAX, u128::MAX));
-        comes_back((f32::MIN_POSITIVE, f64::MAX, true, usize::MAX));
-        comes_back(vec![Some("text".to_owned()), None]);
-        comes_back([Ok::<_, u8>((1_u8, ())), Err(2)]);
-    }
-
-    #[test]
-    fn bytes_that_no_encoder_writes() {
-        assert!(read::<bool>(&[2]).is_err());
-        assert!(read::<Option<u8>>(&[2, 0]).is_err());
-        assert!(read::<Result<u8, u8>>(&[2, 0, 0, 0, 0]).is_err());
-        for char in [
-            [0x80; 4],
-            [0xc3, 0x28, 0, 0],
-            [0xff; 4],
-            [0xed, 0xa0, 0x80, 0],
-        ] {
-            assert!(read::<char>(&char).is_err(), "{char:?}");
-        }
-        assert!(read::<String>(&[1, 0, 0, 0, 0, 0, 0, 0, 0xff]).is_err());
-    }
-}
+/// Elements between two pauses.
+const ELEMENTS_AT_ONCE: u64 = 4096;

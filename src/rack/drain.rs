@@ -4,8 +4,9 @@ use gossamer_transport::rack::Fate;
 
 use crate::rack::continuation::Continuation;
 use crate::rack::error::{CallError, NotExecuted};
+use crate::rack::held::Held;
 use crate::rack::refs::Envelope;
-use crate::rack::route::Note;
+use crate::rack::route::{Blocked, Note};
 use crate::rack::side::{Parked, RackSide, peers};
 use crate::rack::visit::ReplyTo;
 use crate::worker::Worker;
@@ -52,6 +53,7 @@ impl RackSide {
                 self.complete(worker, Some(then), Err(error));
             }
         }
+        self.end_results(worker);
         self.tell_unsent(worker);
     }
 
@@ -71,15 +73,11 @@ impl RackSide {
     fn close_route(&self, worker: &Worker, node: u32) -> Vec<(Option<Continuation>, CallError)> {
         let mut route = self.route(node).borrow_mut();
         route.kill();
-        let writer = route.writer.take();
         let pairs = route.take_pairs();
         drop(route);
-        if let Some(writer) = writer {
-            writer.wake(); // to its end
-        }
         let mut ended = Vec::new();
         for pair in pairs {
-            if let Some(arrival) = pair.blocked {
+            if let Some(Blocked::Trusts(arrival)) = pair.blocked {
                 self.orphan(node, pair.remote, arrival);
             }
             for (note, fate) in pair.client.into_unanswered() {
@@ -97,6 +95,8 @@ impl RackSide {
                 };
                 ended.push((then, error(node, fate)));
             }
+            let held = pair.held.into_iter().filter_map(Held::into_call);
+            ended.extend(held.map(|then| (then, error(node, Fate::NotSent))));
         }
         // Those that were answered with word that their outcome would come.
         let late = self.late.borrow_mut().take_all(node);

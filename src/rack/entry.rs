@@ -12,7 +12,7 @@
 //! |---|---|---|
 //! | read a mark at a place of the image | `Entry::of_word` | the place is aligned and all of it lies in sealed memory, which nobody writes and nobody unmaps while the program runs |
 //! | read what would be its functions, as numbers | the same | as above |
-//! | take the place for an `Entry` | the same | the mark is there, which of the sealed constants only entries hold; both functions begin in the code of the executable |
+//! | take the place for an `Entry` | the same | the mark is there, which of the sealed constants only entries hold; all functions begin in the code of the executable |
 //! | make a value of `F` | `conjure`, in an entry's function | `F` has no bytes and is `Copy`; a node that had such a value has sent the call, which stands for that value. **Not checked**, as nothing stable tells it: that `F` captures no value without bytes, which would be made here as well |
 //! | read `MASKED` | `is_mark` | always: it is a constant |
 
@@ -22,19 +22,28 @@ use std::marker::PhantomData;
 use std::mem::offset_of;
 use std::ptr;
 
+use crate::rack::calls::Travels;
+use crate::rack::codec;
+use crate::rack::error::Refusal;
+use crate::rack::handles::Handle;
 use crate::rack::image::Image;
 use crate::rack::typed::Typed;
-use crate::rack::visit::{Served, Site, Visit};
+use crate::rack::visit::{Failure, Served, Site, Visit};
 
-/// What a call is: the function that decodes its arguments, runs it and encodes its result.
+/// What a call is: the function that decodes its arguments, runs it and encodes its result; and
+/// the one that does the first part alone, of large arguments.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Entry {
     mark: [u64; 2],
     types: TypeId,
     run: fn(&mut Site<'_>, Option<&Typed>, &[u8]) -> Served,
+    decode: fn(&[u8], &mut Vec<Handle>) -> Result<Decoded, Failure>,
     name: fn() -> &'static str,
 }
+
+/// A call whose arguments have been decoded beside the workers, to be run on one.
+pub(crate) type Decoded = Box<dyn FnOnce(&mut Visit<'_, '_>) -> Served + Send>;
 
 /// An entry as it travels: how far it lies from the start of the executable, and the word of its
 /// types.
@@ -43,8 +52,26 @@ pub(crate) struct CallWord(pub(crate) u64);
 
 /// A kind of call: all that tells it apart is its type.
 pub(crate) trait Visits: 'static {
+    /// What it takes along.
+    type Args: Travels;
+
     /// Runs a call that has come.
-    fn visit(visit: &mut Visit<'_, '_>) -> Served;
+    fn visit(visit: &mut Visit<'_, '_>, args: Self::Args) -> Served;
+}
+
+/// Decodes the arguments of a call, and runs it.
+fn run<V: Visits>(site: &mut Site<'_>, property: Option<&Typed>, args: &[u8]) -> Served {
+    match site.arguments(args) {
+        Ok(args) => V::visit(&mut Visit { site, property }, args),
+        Err(failure) => Served::Failed(failure),
+    }
+}
+
+/// Decodes large arguments of a call.
+fn decode<V: Visits>(bytes: &[u8], handles: &mut Vec<Handle>) -> Result<Decoded, Failure> {
+    let args = codec::decode_large::<V::Args>(bytes, handles);
+    let args = args.map_err(|_| Failure::Refused(Refusal::Arguments))?;
+    Ok(Box::new(|visit| V::visit(visit, args)))
 }
 
 /// The entry of `V`. Its name is that of `F`, the user's closure.
@@ -58,13 +85,8 @@ impl<V: Visits, F: 'static> Of<V, F> {
     const ENTRY: Entry = Entry {
         mark: MARK,
         types: TypeId::of::<(V, F)>(),
-        run: |site, property, args| {
-            V::visit(&mut Visit {
-                site,
-                property,
-                args,
-            })
-        },
+        run: run::<V>,
+        decode: decode::<V>,
         name: type_name::<F>,
     };
 }
@@ -76,7 +98,11 @@ impl Entry {
         let image = Image::of_this_process()?;
         let offset = image.offset_of(address, size_of::<Self>())?;
         // Who reads it looks at the same.
-        if !(image.is_code(self.run as usize) && image.is_code(self.name as usize)) {
+        let functions = [self.run as usize, self.decode as usize, self.name as usize];
+        if !functions
+            .into_iter()
+            .all(|function| image.is_code(function))
+        {
             return None;
         }
         Some(CallWord(
@@ -98,7 +124,11 @@ impl Entry {
         if !is_mark(mark) {
             return None;
         }
-        for function in [offset_of!(Self, run), offset_of!(Self, name)] {
+        for function in [
+            offset_of!(Self, run),
+            offset_of!(Self, decode),
+            offset_of!(Self, name),
+        ] {
             let function = ptr::with_exposed_provenance::<usize>(address + function);
             // SAFETY: row 2 of the table: within the place; any bytes are a number.
             let function = unsafe { function.read() };
@@ -114,6 +144,15 @@ impl Entry {
     /// Runs a call that has come.
     pub(crate) fn run(&self, site: &mut Site<'_>, property: Option<&Typed>, args: &[u8]) -> Served {
         (self.run)(site, property, args)
+    }
+
+    /// Decodes large arguments of such a call, with the trusts in them; on any thread.
+    pub(crate) fn decode(
+        &self,
+        bytes: &[u8],
+        handles: &mut Vec<Handle>,
+    ) -> Result<Decoded, Failure> {
+        (self.decode)(bytes, handles)
     }
 
     /// The type of the closure, for people.
@@ -200,7 +239,9 @@ mod tests {
     struct Nothing;
 
     impl Visits for Nothing {
-        fn visit(_: &mut Visit<'_, '_>) -> Served {
+        type Args = ();
+
+        fn visit(_: &mut Visit<'_, '_>, (): ()) -> Served {
             unreachable!("never run")
         }
     }

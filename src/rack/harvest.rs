@@ -7,6 +7,7 @@ use gossamer_transport::rack::WireError;
 use gossamer_transport::rack::wire::ResultReader;
 
 use crate::contain::contain;
+use crate::rack::codec::Body;
 use crate::rack::envelope::{Nonsense, Status};
 use crate::rack::route::Note;
 use crate::rack::side::RackSide;
@@ -54,8 +55,14 @@ impl RackSide {
             return Ok(false);
         };
         let (note, status, bytes) = (answer.note, answer.status, answer.payload.into_owned());
+        let remote = u32::from(route.pairs[at].remote);
         drop(route);
-        self.settle(worker, node, note, status, &bytes)?;
+        let body = Body::Owned {
+            bytes,
+            start: 0,
+            link: Some((node, remote)),
+        };
+        self.settle(worker, node, note, status, body)?;
         Ok(true)
     }
 
@@ -105,7 +112,10 @@ impl RackSide {
                         then.call(worker, Returned::Plain(bytes));
                     }
                     Note::Posted | Note::Unread if status == PLAIN => {}
-                    note => settled = self.settle(worker, node, note, status, bytes),
+                    note => {
+                        let body = Body::Lent(bytes);
+                        settled = self.settle(worker, node, note, status, body);
+                    }
                 }
             });
             settled.map_err(|Nonsense(_)| None)?;

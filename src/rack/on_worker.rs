@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::rack::continuation::Continuation;
 use crate::rack::error::{CallError, NotExecuted};
-use crate::rack::outbound::Outbound;
+use crate::rack::outbound::{Load, Outbound};
 use crate::rack::refs::{self, Control, Envelope};
 use crate::rack::remote::{Home, PropertyId, Share};
 use crate::rack::visit::{Outcome, ReplyTo, Returned};
@@ -15,14 +15,19 @@ impl Worker {
     pub(crate) fn rack_issue(&self, outbound: Outbound, then: Option<Continuation>) {
         let Outbound {
             question,
-            parcel,
+            load,
             target,
         } = outbound;
         if let Some(target) = &target {
             target.set_used_by(self);
         }
         if let Some(side) = self.rack() {
-            side.issue_otherwise(self, question, parcel, then, target);
+            match load {
+                Load::Parcel(parcel) => {
+                    side.issue_otherwise(self, question, parcel, then, target);
+                }
+                Load::Large(encode) => side.issue_large(self, question, encode, then, target),
+            }
         } else if let Some(then) = then {
             // A trust of another node is none of a rack of one.
             let mut closed = Err(CallError::NotExecuted(NotExecuted::Closed));

@@ -2,12 +2,16 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use gossamer_transport::rack::{Property, Request};
 
-use crate::rack::codec::{self, Parcel, Target};
+use crate::rack::calls::Travels;
+use crate::rack::codec::{self, CodecError, Parcel, Unencoded};
 use crate::rack::entry::{CallWord, Entry, Visits, entry};
+use crate::rack::envelope::Kind;
 use crate::rack::error::{CallError, NotExecuted};
 use crate::rack::remote::{Home, PropertyId, Remote};
+use crate::rack::target::InPlace;
+use crate::rack::visit::Encodes;
 
 /// What is asked, and of whom; without the arguments.
 #[derive(Clone, Copy, Debug)]
@@ -21,14 +25,22 @@ pub(crate) struct Question {
 }
 
 /// A call that is to be issued by whichever worker comes to it.
-#[derive(Debug)]
 pub(crate) struct Outbound {
     pub(crate) question: Question,
-    pub(crate) parcel: Parcel,
+    pub(crate) load: Load,
     /// The property that it is on, if it is on one: held until the call is issued, and if its
     /// outcome comes later until then.
     pub(crate) target: Option<Arc<Remote>>,
 }
+
+/// The arguments of a call, encoded or still to be.
+pub(crate) enum Load {
+    Parcel(Parcel),
+    Large(Encode),
+}
+
+/// Encodes the large arguments of a call, on any thread.
+pub(crate) type Encode = Encodes<Result<Parcel, CallError>>;
 
 /// How a call is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +55,7 @@ pub(crate) enum Answers {
 
 impl Outbound {
     /// A call of kind `V` with the closure `F`, which the caller has in hand.
-    pub(crate) fn of<V: Visits, F: 'static, A: Serialize>(
+    pub(crate) fn of<V: Visits, F: 'static, A: Travels>(
         to: Home,
         property: PropertyId,
         answers: Answers,
@@ -52,7 +64,10 @@ impl Outbound {
         let entry = entry::<V, F>();
         let word = entry.to_word().ok_or_else(|| shared_object(entry))?;
         let mut parcel = Parcel::default();
-        encode(args, &mut parcel)?;
+        let load = match encode(args, &mut parcel)? {
+            None => Load::Parcel(parcel),
+            Some(encode) => Load::Large(encode),
+        };
         let question = Question {
             to,
             word,
@@ -62,20 +77,57 @@ impl Outbound {
         };
         Ok(Self {
             question,
-            parcel,
+            load,
             target: None,
         })
     }
 }
 
-/// Encodes the arguments of a call, and drops them.
+/// Encodes the arguments of a call and drops them; if they are large, gives back what encodes them.
 #[inline(always)]
-pub(crate) fn encode<A: Serialize>(args: A, target: &mut impl Target) -> Result<(), CallError> {
-    let encoded = codec::encode(&args, target);
-    drop(args);
-    match encoded {
-        Ok(()) => Ok(()),
-        Err(source) => Err(CallError::NotExecuted(NotExecuted::Arguments { source })),
+pub(crate) fn encode<A: Travels>(
+    args: A,
+    target: &mut impl InPlace,
+) -> Result<Option<Encode>, CallError> {
+    match codec::encode(&args, target) {
+        Ok(()) => {
+            drop(args);
+            Ok(None)
+        }
+        Err(Unencoded::Large) => Ok(Some(large(args))),
+        Err(Unencoded::Failed(source)) => {
+            drop(args);
+            Err(not_encoded(source))
+        }
+    }
+}
+
+#[cold]
+fn large<A: Travels>(args: A) -> Encode {
+    Box::new(|| codec::encode_large(args).map_err(not_encoded))
+}
+
+#[cold]
+fn not_encoded(source: CodecError) -> CallError {
+    CallError::NotExecuted(NotExecuted::Arguments { source })
+}
+
+impl Question {
+    #[inline(always)]
+    pub(crate) fn request(&self, kind: Kind) -> Request {
+        Request {
+            call: self.word.0,
+            property: wire(self.property),
+            kind: kind.to_bits(),
+            result_bytes: self.result_bytes,
+        }
+    }
+}
+
+pub(crate) fn wire(id: PropertyId) -> Property {
+    Property {
+        index: id.index,
+        generation: id.generation,
     }
 }
 

@@ -26,8 +26,8 @@ pub(crate) struct Peers {
     door: Door,
     hook: LossHook,
     memory: Option<Memory>,
-    /// How many cores the node may use. A worker may be pinned to one.
-    cores: usize,
+    /// Whether the nodes of this host have more workers than this one may use cores.
+    is_crowded: bool,
     /// For how long nothing may be heard of a node.
     silence_max: Duration,
     /// Who watches for deaths, while the workers run.
@@ -71,7 +71,7 @@ impl Peers {
             door: connections.door.clone(),
             hook,
             memory,
-            cores: gossamer_executor::allowed_cores().map_or(1, |cores| cores.len()),
+            is_crowded: is_crowded(identity.node, membership),
             silence_max,
             watch: Mutex::new(None),
             is_ending: AtomicBool::new(false),
@@ -95,13 +95,9 @@ impl Peers {
         &self.door
     }
 
-    /// Whether the nodes that share memory have more workers than there are cores, if any do.
-    pub(crate) fn is_crowded(&self) -> Option<bool> {
-        self.memory()?;
-        let sharing = self.peers.iter().filter(|peer| peer.shm().is_some());
-        let workers: u32 = sharing.map(|peer| peer.workers).sum();
-        let own = self.get(self.me.number).workers;
-        Some(workers.max(own) as usize > self.cores)
+    /// Whether the nodes of this host have more workers than there are cores.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.is_crowded
     }
 
     /// What others of this host write for this node.
@@ -292,6 +288,17 @@ impl Peers {
             reach(Moment::After.of(step));
         }
     }
+}
+
+/// Whether the nodes of this one's host have more workers than it may use cores. A worker may be
+/// pinned to one, so that this is not to be asked by one.
+fn is_crowded(me: u32, membership: &Membership) -> bool {
+    let members = &membership.members;
+    let host = members[me as usize].host;
+    let neighbours = members.iter().filter(|member| member.host == host);
+    let workers: u32 = neighbours.map(|member| member.workers).sum();
+    let cores = gossamer_executor::allowed_cores().map_or(1, |cores| cores.len());
+    workers as usize > cores
 }
 
 /// Has a worker do something: later, so that nothing of whoever asks is borrowed.

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use gossamer_executor::charge;
 
-use crate::rack::call::{Call, ask, decoded, issue};
+use crate::rack::call::{Call, ask, decode_then, issue};
 use crate::rack::calls::Travels;
-use crate::rack::codec::Buffer;
 use crate::rack::continuation::Continuation;
 use crate::rack::entry::{Visits, entry};
 use crate::rack::error::CallError;
@@ -15,6 +14,7 @@ use crate::rack::outbound::{Answers, Outbound, Question, encode, shared_object};
 use crate::rack::refs::{Event, Key};
 use crate::rack::route::Note;
 use crate::rack::side::RackSide;
+use crate::rack::target::Buffer;
 use crate::rack::visit::Returned;
 use crate::shared::{Message, RuntimeId, Shared};
 use crate::sync::{AtomicU64, Ordering};
@@ -154,18 +154,24 @@ impl Remote {
             let question = question.unwrap_or_else(|error| error.raise());
             let mut arguments = Buffer::default();
             let encoded = encode(args, &mut arguments);
-            encoded.unwrap_or_else(|error| error.raise());
+            let large = encoded.unwrap_or_else(|error| error.raise());
             charge();
             self.set_used_by(worker);
+            let then = move |decoded: Result<U, CallError>| match decoded {
+                Ok(result) => then(result),
+                Err(error) => {
+                    drop(then); // foreign code, which must not run in an unwind
+                    error.raise() // whoever runs it tells the panic hook
+                }
+            };
+            let then = move |worker: &Worker, returned: Returned<'_, '_>| {
+                decode_then(worker, returned, then);
+            };
+            if let Some(encode) = large {
+                let then = Some(Continuation::new(then));
+                return side.issue_large(worker, question, encode, then, None);
+            }
             side.issue(worker, question, &mut arguments, || {
-                let then =
-                    move |_: &Worker, returned: Returned<'_, '_>| match decoded::<U>(returned) {
-                        Ok(result) => then(result),
-                        Err(error) => {
-                            drop(then); // foreign code, which must not run in an unwind
-                            error.raise() // whoever runs it tells the panic hook
-                        }
-                    };
                 Note::Now(Continuation::new(then))
             });
         });
@@ -190,9 +196,12 @@ impl Remote {
             let question = question.unwrap_or_else(|error| error.raise());
             let mut arguments = Buffer::default();
             let encoded = encode(args, &mut arguments);
-            encoded.unwrap_or_else(|error| error.raise());
+            let large = encoded.unwrap_or_else(|error| error.raise());
             self.set_used_by(worker);
-            side.issue(worker, question, &mut arguments, || Note::Posted);
+            match large {
+                None => side.issue(worker, question, &mut arguments, || Note::Posted),
+                Some(encode) => side.issue_large(worker, question, encode, None, None),
+            }
         });
     }
 

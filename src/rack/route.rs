@@ -4,16 +4,20 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::task::Waker;
+use std::time::Instant;
 
 use gossamer_transport::rack::{
-    Arrived, Channel, ClientLink, LinkError, Place, Refusal, Request, TrusteeLink, shm, tcp,
+    Arrived, Channel, ClientLink, LinkError, Payload, Place, Refusal, Request, TrusteeLink, shm,
+    tcp,
 };
 
 use crate::rack::bells::Bells;
+use crate::rack::codec::Body;
+use crate::rack::connection::Connection;
 use crate::rack::continuation::Continuation;
 use crate::rack::entry::CallWord;
 use crate::rack::envelope::{Kind, Nonsense, Relative};
+use crate::rack::held::Held;
 use crate::rack::peer::Peer;
 use crate::rack::remote::{PropertyId, Share};
 use crate::sync::{AtomicBool, Ordering};
@@ -24,12 +28,13 @@ pub(crate) struct Route {
     pub(crate) pairs: Vec<Pair>,
     /// By worker of the node, and one past the last, which of the pairs is with it.
     places: Box<[Option<u16>]>,
+    /// The same, of those through which calls go out at once: nothing is held.
+    open: Box<[Option<u16>]>,
     /// Whether something may be there to be published.
     pub(crate) is_dirty: bool,
-    /// Whether a connection is made, or there.
-    pub(crate) has_connection: bool,
-    /// The task that writes what is in the channel, when it waits for something.
-    pub(crate) writer: Option<Waker>,
+    pub(crate) connection: Connection,
+    /// Since when something waits to be written together with what comes of more.
+    pub(crate) gathers_since: Option<Instant>,
     pub(crate) is_dead: bool,
     /// So many slot images have been counted.
     images_taken: u64,
@@ -55,8 +60,19 @@ pub(crate) struct Pair {
     pub(crate) trustee: Option<Box<TrusteeLink>>,
     /// Shares that go when so many requests have been answered.
     leaving: VecDeque<(u64, Arc<Share>)>,
-    /// A request whose trusts are not registered yet; what comes after it waits.
-    pub(crate) blocked: Option<Arrival>,
+    /// The request that what comes after it waits for.
+    pub(crate) blocked: Option<Blocked>,
+    /// What waits for the large arguments of a call, which is the first of it.
+    pub(crate) held: VecDeque<Held>,
+}
+
+/// Why a request that has come is not answered yet.
+#[derive(Debug)]
+pub(crate) enum Blocked {
+    /// Its trusts are not registered.
+    Trusts(Arrival),
+    /// Its arguments are decoded beside the workers, or its result encoded.
+    Beside,
 }
 
 /// What is to become of a result.
@@ -79,7 +95,7 @@ pub(crate) struct Arrival {
     pub(crate) kind: Kind,
     pub(crate) token: u64,
     pub(crate) relatives: Vec<Relative>,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) body: Body<'static>,
 }
 
 impl Route {
@@ -92,10 +108,11 @@ impl Route {
             fabric,
             pairs: Vec::new(),
             places: vec![None; peer.workers as usize + 1].into(),
+            open: vec![None; peer.workers as usize + 1].into(),
             liveness: Arc::clone(peer.liveness()),
             is_dirty: false,
-            has_connection: false,
-            writer: None,
+            connection: Connection::None,
+            gathers_since: None,
             is_dead: false,
             images_taken: 0,
         }
@@ -118,22 +135,42 @@ impl Route {
             trustee: Some(Box::new(TrusteeLink::new(remote, port()?))),
             leaving: VecDeque::new(),
             blocked: None,
+            held: VecDeque::new(),
         });
         let at = self.pairs.len() - 1;
         self.places[usize::from(remote)] = Some(at as u16);
+        self.show(remote);
         Ok(at)
+    }
+
+    /// Where the pair with a worker of the node is, if it is there.
+    pub(crate) fn place(&self, remote: u32) -> Option<usize> {
+        let at = *self.places.get(remote as usize)?;
+        at.map(usize::from)
+    }
+
+    /// Calls to a worker of the node do not go out at once any more.
+    pub(crate) fn hide(&mut self, remote: u16) {
+        self.open[usize::from(remote)] = None;
+    }
+
+    /// They do again.
+    pub(crate) fn show(&mut self, remote: u16) {
+        self.open[usize::from(remote)] = self.places[usize::from(remote)];
     }
 
     /// Takes all pairs, of a node that is lost.
     pub(crate) fn take_pairs(&mut self) -> Vec<Pair> {
         self.places.fill(None);
+        self.open.fill(None);
         std::mem::take(&mut self.pairs)
     }
 
-    /// Where the pair with a worker of the node is, if it is there and the node lives.
+    /// Where the pair with a worker of the node is, if it is there, nothing is held, and the node
+    /// lives.
     #[inline(always)]
     pub(crate) fn open_pair(&self, remote: u32) -> Option<usize> {
-        let at = *self.places.get(remote as usize)?;
+        let at = *self.open.get(remote as usize)?;
         at.filter(|_| self.is_live()).map(usize::from)
     }
 
@@ -178,8 +215,8 @@ impl Route {
     }
 
     /// Hands a request to its link, whose payload may be long.
-    pub(crate) fn issue_long(&mut self, at: usize, request: Request, payload: Vec<u8>, note: Note) {
-        let sent = self.pairs[at].client.issue(request, payload, note);
+    pub(crate) fn issue_long(&mut self, at: usize, request: Request, payload: Payload, note: Note) {
+        let sent = self.pairs[at].client.issue_parts(request, payload, note);
         assert!(sent.is_ok(), "no message is longer than a payload may be");
         self.is_dirty = true;
     }
@@ -210,10 +247,14 @@ impl Route {
     /// Keeps a share until all that was issued to this worker of the node has been answered; gives
     /// it back if nothing is under way.
     pub(crate) fn leave(&mut self, remote: u32, share: Arc<Share>) -> Option<Arc<Share>> {
-        let at = self.places.get(remote as usize).copied().flatten();
-        let Some(pair) = at.and_then(|at| self.pairs.get_mut(usize::from(at))) else {
+        let at = self.place(remote);
+        let Some(pair) = at.and_then(|at| self.pairs.get_mut(at)) else {
             return Some(share);
         };
+        if !pair.held.is_empty() {
+            pair.held.push_back(Held::Leaving(share));
+            return None;
+        }
         let issued = pair.client.issued();
         if issued == pair.client.answered() {
             return Some(share);
@@ -226,7 +267,7 @@ impl Route {
     pub(crate) fn publish(&mut self) -> Result<(), LinkError> {
         self.is_dirty = false;
         match &mut self.fabric {
-            // Of TCP a flush sends nothing: that is the writer's.
+            // Of TCP this sends nothing: what it gathers is written to the connection.
             Fabric::Tcp(channel) => publish(&mut self.pairs, channel),
             Fabric::Opening => Ok(()),
             Fabric::Shm(channel, bells) => {
@@ -255,8 +296,10 @@ impl Route {
         }
     }
 
-    /// So much of it was written.
+    /// So much of it was written; there is room for what has found none.
     pub(crate) fn consume(&mut self, bytes: usize) {
+        self.gathers_since = None;
+        self.is_dirty |= self.has_unpublished();
         match &mut self.fabric {
             Fabric::Tcp(channel) => channel.consume(bytes),
             Fabric::Opening => {}
@@ -275,6 +318,7 @@ impl Route {
     /// Nothing is written or listened to any more.
     pub(crate) fn kill(&mut self) {
         self.is_dead = true;
+        self.connection.leave_to_task();
         match &mut self.fabric {
             Fabric::Tcp(channel) => channel.kill(),
             Fabric::Opening => {}
@@ -318,7 +362,7 @@ impl Arrival {
             kind: Kind::of_bits(request.kind)?,
             token: 0,
             relatives: Vec::new(),
-            bytes: request.payload.into_owned(),
+            body: Body::of(request.payload.into_owned()),
         })
     }
 }

@@ -1,10 +1,11 @@
 //! What a worker does with what comes from other nodes: results, calls, outcomes, control.
 
-use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::error::Payload;
-use crate::rack::codec::{Opened, Parcel};
+use gossamer_transport::rack::Payload;
+
+use crate::error;
+use crate::rack::codec::{Body, Opened, Parcel};
 use crate::rack::envelope::{Class, Nonsense, Relative, Status, Table, control_of, take_token};
 use crate::rack::error::{CallError, Refusal};
 use crate::rack::failpoints::reach;
@@ -14,14 +15,14 @@ use crate::rack::properties::Found;
 use crate::rack::references::{self, trusts};
 use crate::rack::refs::{self, Envelope, Event, Moment, Step};
 use crate::rack::remote::PropertyId;
-use crate::rack::route::{Arrival, Note};
-use crate::rack::side::{Parked, RackSide, peers};
-use crate::rack::visit::{Failure, Outcome, Phase, ReplyTo, Served, Site};
-use crate::rack::visits::respond;
+use crate::rack::route::{Arrival, Blocked, Note};
+use crate::rack::side::{Parked, RackSide, peers, prefixed};
+use crate::rack::visit::{Failure, Outcome, Phase, ReplyTo, Served, Site, Visit};
 use crate::worker::Worker;
 
-/// What is answered to a request: at once, or when its trusts are registered.
-type Response = Option<(Status, Vec<u8>)>;
+/// What is answered to a request: at once, or when its trusts are registered, or when something
+/// large of it is encoded or decoded.
+pub(super) type Response = Option<(Status, Payload)>;
 
 impl RackSide {
     /// Takes in what has come from a node, in bounded measure.
@@ -76,13 +77,16 @@ impl RackSide {
         worker: &Worker,
         (node, remote): (u32, u16),
         mut arrival: Arrival,
-        blocked: &mut Option<Arrival>,
+        blocked: &mut Option<Blocked>,
     ) -> Result<Response, Nonsense> {
         let from = peers(worker).get(node).party;
-        let done = Ok(Some((Status::Value { has_table: false }, Vec::new())));
+        let done = Ok(Some((
+            Status::Value { has_table: false },
+            Payload::default(),
+        )));
         match arrival.kind.class {
             Class::Control => {
-                let control = control_of(&arrival.bytes)?;
+                let control = control_of(&arrival.body)?;
                 let actions = peers(worker)
                     .references()
                     .handle(Event::Control { from, control });
@@ -90,9 +94,8 @@ impl RackSide {
                 done
             }
             Class::Outcome => {
-                let mut bytes = arrival.bytes.as_slice();
-                let (&status, rest) = bytes.split_first().ok_or(Nonsense("outcome"))?;
-                bytes = rest;
+                let (&status, rest) = arrival.body.split_first().ok_or(Nonsense("outcome"))?;
+                let rest = rest.len();
                 let PropertyId { index, generation } = arrival.property;
                 let token = u64::from(index) | u64::from(generation) << 32;
                 let late = self.late.borrow_mut().take(token, node);
@@ -100,11 +103,11 @@ impl RackSide {
                     Some(late) => late.then.map_or(Note::Unread, Note::Now),
                     None => Note::Unread,
                 };
-                self.settle(worker, node, note, status, bytes)?;
+                self.settle(worker, node, note, status, arrival.body.last(rest))?;
                 done
             }
             Class::Call => {
-                let mut bytes = arrival.bytes.as_slice();
+                let mut bytes = &*arrival.body;
                 if arrival.kind.has_token {
                     arrival.token = take_token(&mut bytes)?;
                 }
@@ -112,26 +115,27 @@ impl RackSide {
                     true => Some(Table::take_from(&mut bytes, members(worker))?),
                     false => None,
                 };
-                arrival.bytes = bytes.to_vec();
+                let left = bytes.len();
+                arrival.body = arrival.body.last(left);
                 let reply_to = ReplyTo {
                     node,
                     worker: u32::from(remote),
                     token: arrival.token,
                 };
                 let Some(Table { header, relatives }) = table else {
-                    return Ok(Some(self.run(worker, arrival, &[], reply_to)));
+                    return Ok(self.run(worker, arrival, &[], reply_to));
                 };
                 arrival.relatives = relatives;
                 match arrived(worker, node, header) {
                     references::Arrival::Deliver(handles) => {
                         let response = self.run(worker, arrival, &handles, reply_to);
                         reach(Moment::After.of(Step::Deliver));
-                        Ok(Some(response))
+                        Ok(response)
                     }
                     references::Arrival::Wait(envelope) => {
                         let parked = Parked::Call { node, remote };
                         self.parked.borrow_mut().insert(envelope, parked);
-                        *blocked = Some(arrival);
+                        *blocked = Some(Blocked::Trusts(arrival));
                         Ok(None)
                     }
                     references::Arrival::Refused => Err(Nonsense("table of trusts")),
@@ -147,31 +151,54 @@ impl RackSide {
         arrival: Arrival,
         handles: &[refs::Handle],
         from: ReplyTo,
-    ) -> (Status, Vec<u8>) {
-        let mut site = Site {
+    ) -> Response {
+        let handles = trusts(worker.shared(), handles, &arrival.relatives);
+        if arrival.body.is_large() {
+            return self.decode_arguments(worker, arrival, handles, from);
+        }
+        let site = Site {
             worker,
-            handles: trusts(worker.shared(), handles, &arrival.relatives),
+            handles,
             answer: Parcel::default(),
             phase: Phase::Decoding,
             from,
         };
+        let call = (arrival.property, arrival.kind.is_post);
+        self.visit(site, call, |visit| match self.words.entry(arrival.word) {
+            Some(entry) => entry.run(visit.site, visit.property, &arrival.body),
+            None => Served::Failed(Failure::Refused(Refusal::NoEntry)),
+        })
+    }
+
+    /// Runs a call as this says.
+    pub(super) fn visit(
+        &self,
+        mut site: Site<'_>,
+        (property, is_post): (PropertyId, bool),
+        run: impl FnOnce(&mut Visit<'_, '_>) -> Served,
+    ) -> Response {
+        let (worker, from) = (site.worker, site.from);
         let visit = || {
-            let found = self.property(worker, arrival.property)?;
-            let Some(entry) = self.words.entry(arrival.word) else {
-                return Err(Failure::Refused(Refusal::NoEntry));
-            };
-            Ok(entry.run(&mut site, found.as_deref(), &arrival.bytes))
+            let found = self.property(worker, property)?;
+            Ok(run(&mut Visit {
+                site: &mut site,
+                property: found.as_deref(),
+            }))
         };
         let served = match catch_unwind(AssertUnwindSafe(visit)) {
             Ok(served) => served.unwrap_or_else(Served::Failed),
             Err(payload) => Served::Failed(site.phase.failure(payload)),
         };
         let outcome = match served {
-            Served::Later => return (Status::Later, Vec::new()),
+            Served::Later => return Some((Status::Later, Payload::default())),
             Served::Now => Ok(site.answer),
             Served::Failed(failure) => Err(failure),
+            Served::Large(encode) => {
+                self.encode_result(worker, from, is_post, encode);
+                return None;
+            }
         };
-        self.answer_message(worker, from.node, arrival.kind.is_post, outcome)
+        Some(self.answer_message(worker, from.node, is_post, outcome))
     }
 
     /// The property of this name, which is that of none if it says so.
@@ -197,16 +224,16 @@ impl RackSide {
         to: u32,
         is_post: bool,
         outcome: Outcome,
-    ) -> (Status, Vec<u8>) {
+    ) -> (Status, Payload) {
         if !is_post {
             return self.outcome_message(worker, to, outcome);
         }
         if let Err(Failure::Panicked(message)) = outcome {
             // Nobody awaits it.
-            let payload: Payload = Box::new(message);
+            let payload: error::Payload = Box::new(message);
             worker.report(&payload);
         }
-        (Status::Value { has_table: false }, Vec::new())
+        (Status::Value { has_table: false }, Payload::default())
     }
 
     /// An outcome as it travels.
@@ -215,20 +242,23 @@ impl RackSide {
         worker: &Worker,
         to: u32,
         outcome: Outcome,
-    ) -> (Status, Vec<u8>) {
-        let parcel = match outcome {
-            Ok(parcel) => parcel,
-            Err(failure) => return failure.to_message(),
-        };
-        match self.pack(worker, to, &parcel.handles) {
-            Ok(None) => (Status::Value { has_table: false }, parcel.bytes),
-            Ok(Some(table)) => {
+    ) -> (Status, Payload) {
+        let packed = outcome.and_then(|parcel| {
+            let table = self.pack(worker, to, &parcel.handles);
+            let table = table.map_err(|_| Failure::Result)?;
+            Ok((table, parcel.into_payload()))
+        });
+        match packed {
+            Ok((None, payload)) => (Status::Value { has_table: false }, payload),
+            Ok((Some(table), payload)) => {
                 let mut bytes = Vec::new();
                 table.append_to(&mut bytes);
-                bytes.extend_from_slice(&parcel.bytes);
-                (Status::Value { has_table: true }, bytes)
+                (Status::Value { has_table: true }, prefixed(bytes, payload))
             }
-            Err(_) => Failure::Result.to_message(),
+            Err(failure) => {
+                let (status, bytes) = failure.to_message();
+                (status, bytes.into())
+            }
         }
     }
 
@@ -239,7 +269,7 @@ impl RackSide {
         node: u32,
         note: Note,
         status: u8,
-        bytes: &[u8],
+        body: Body<'_>,
     ) -> Result<(), Nonsense> {
         let status = Status::of_byte(status);
         let then = match (note, status) {
@@ -256,17 +286,23 @@ impl RackSide {
             (Note::Later(_), Ok(Status::Value { .. }) | Err(_)) => return Err(Nonsense("result")),
             (Note::Posted | Note::Unread, _) => None,
         };
-        match status.and_then(|status| unpacked(worker, node, status, bytes)) {
+        match status.and_then(|status| unpacked(worker, node, status, &body)) {
             Ok(Unpacked::Reply(Ok(handles), rest)) => {
-                let bytes = &bytes[bytes.len() - rest..];
-                self.complete(worker, then, Ok(Opened { bytes, handles }));
+                let body = body.last(rest);
+                let opened = Opened {
+                    node,
+                    body,
+                    handles,
+                };
+                self.complete(worker, then, Ok(opened));
             }
             Ok(Unpacked::Reply(Err(error), _)) => self.complete(worker, then, Err(error)),
-            Ok(Unpacked::Waits(envelope, relatives, bytes)) => {
+            Ok(Unpacked::Waits(envelope, relatives, rest)) => {
                 let parked = Parked::Reply {
                     then,
                     relatives,
-                    bytes,
+                    node,
+                    body: body.last(rest).take().detached(),
                 };
                 self.parked.borrow_mut().insert(envelope, parked);
             }
@@ -291,11 +327,16 @@ impl RackSide {
             Some(Parked::Reply {
                 then,
                 relatives,
-                bytes,
+                node,
+                body,
             }) => {
                 let handles = trusts(worker.shared(), handles, &relatives);
-                let bytes = &bytes;
-                self.complete(worker, then, Ok(Opened { bytes, handles }));
+                let opened = Opened {
+                    node,
+                    body,
+                    handles,
+                };
+                self.complete(worker, then, Ok(opened));
             }
             Some(Parked::Call { node, remote }) => self.unblock(worker, node, remote, handles),
             Some(Parked::Orphan(arrival, from)) => {
@@ -313,19 +354,19 @@ impl RackSide {
         let mut route = self.route(node).borrow_mut();
         let at = route.pairs.iter().position(|pair| pair.remote == remote);
         let at = at.expect("a route that goes makes an orphan of what is blocked");
-        let arrival = route.pairs[at].blocked.take();
+        let blocked = route.pairs[at].blocked.replace(Blocked::Beside);
         drop(route);
-        let arrival = arrival.expect("what is parked is blocked");
+        let Some(Blocked::Trusts(arrival)) = blocked else {
+            unreachable!("what is parked is blocked");
+        };
         let from = ReplyTo {
             node,
             worker: u32::from(remote),
             token: arrival.token,
         };
-        let (status, bytes) = self.run(worker, arrival, handles, from);
-        let mut route = self.route(node).borrow_mut();
-        respond(route.pairs[at].trustee(), status, Cow::Owned(bytes));
-        route.is_dirty = true;
-        self.set_dirty();
+        if let Some(response) = self.run(worker, arrival, handles, from) {
+            self.respond_later(from, response);
+        }
     }
 }
 
@@ -346,7 +387,7 @@ enum Unpacked {
     /// Its trusts, and how many bytes at its end are its value's; or why it has none.
     Reply(Result<Vec<Handle>, CallError>, usize),
     /// Its trusts are not registered yet.
-    Waits(Envelope, Vec<Relative>, Vec<u8>),
+    Waits(Envelope, Vec<Relative>, usize),
 }
 
 fn unpacked(
@@ -366,7 +407,7 @@ fn unpacked(
                     Ok(trusts)
                 }
                 references::Arrival::Wait(envelope) => {
-                    return Ok(Unpacked::Waits(envelope, relatives, bytes.to_vec()));
+                    return Ok(Unpacked::Waits(envelope, relatives, bytes.len()));
                 }
                 references::Arrival::Refused => return Err(Nonsense("table of trusts")),
             }

@@ -8,25 +8,27 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use gossamer_transport::rack::Request;
 use gossamer_transport::rack::shm::Parking;
 use gossamer_transport::rack::wire::INLINE_BYTES_MAX;
+use gossamer_transport::rack::{Payload, Request};
 
 use crate::contain::contain;
-use crate::rack::codec::{Buffer, Parcel};
+use crate::rack::codec::{Body, Parcel};
 use crate::rack::continuation::Continuation;
 use crate::rack::envelope::{Class, Kind, Relative, Table, control_bytes};
 use crate::rack::error::{CallError, NotExecuted, Refusal};
 use crate::rack::failpoints::{begin_turn, reach, reach_when_sent};
 use crate::rack::handles::Handle;
 use crate::rack::join::Cause;
+use crate::rack::large::Large;
 use crate::rack::late::LateCalls;
-use crate::rack::outbound::{Answers, Question};
+use crate::rack::outbound::{Answers, Question, wire};
 use crate::rack::peers::Peers;
 use crate::rack::properties::Properties;
 use crate::rack::refs::{self, Control, Envelope, Moment, Step};
 use crate::rack::remote::{Home, PropertyId, Remote, Share};
 use crate::rack::route::{Arrival, Note, Route};
+use crate::rack::target::Buffer;
 use crate::rack::visit::{Outcome, Reply, ReplyTo, Returned};
 use crate::rack::words::Words;
 use crate::worker::Worker;
@@ -49,6 +51,7 @@ pub(crate) struct RackSide {
     pub(crate) properties: Properties,
     /// Where results are put together, again and again.
     pub(super) answer: Cell<Parcel>,
+    pub(super) large: Large,
 }
 
 /// A message that waits for the references.
@@ -57,7 +60,8 @@ pub(crate) enum Parked {
     Reply {
         then: Option<Continuation>,
         relatives: Vec<Relative>,
-        bytes: Vec<u8>,
+        node: u32,
+        body: Body<'static>,
     },
     /// The call at which the pair with this worker of this node is blocked.
     Call { node: u32, remote: u16 },
@@ -82,6 +86,7 @@ impl RackSide {
             words: Words::new(),
             properties: Properties::default(),
             answer: Cell::default(),
+            large: Large::default(),
         }
     }
 
@@ -191,22 +196,37 @@ impl RackSide {
         then: Option<Continuation>,
         target: Option<Arc<Remote>>,
     ) {
-        match self.ready(worker, question.to, &parcel.handles) {
-            Ok(table) => self.issue_ready(worker, question, (table, parcel), then, target),
-            Err(error) => match then {
-                Some(then) => self.unsent.borrow_mut().push((then, error)),
-                None => worker.home().stats().add_post_lost(),
-            },
+        let issued = self.hold(question, parcel, then, target);
+        if let Some((parcel, then, target)) = issued {
+            self.issue_now(worker, question, parcel, then, target);
         }
     }
 
-    /// Readies the links and the trusts of a call.
-    fn ready(
+    /// The same of a call whose turn it is.
+    pub(super) fn issue_now(
         &self,
         worker: &Worker,
-        to: Home,
-        handles: &[Handle],
-    ) -> Result<Option<Table>, CallError> {
+        question: Question,
+        parcel: Parcel,
+        then: Option<Continuation>,
+        target: Option<Arc<Remote>>,
+    ) {
+        match self.ready(worker, question.to, &parcel.handles) {
+            Ok(table) => self.issue_ready(worker, question, (table, parcel), then, target),
+            Err(error) => self.end_unsent(worker, then, error),
+        }
+    }
+
+    /// A call has ended before it was sent.
+    pub(super) fn end_unsent(&self, worker: &Worker, then: Option<Continuation>, error: CallError) {
+        match then {
+            Some(then) => self.unsent.borrow_mut().push((then, error)),
+            None => worker.home().stats().add_post_lost(),
+        }
+    }
+
+    /// Readies the links of a call; where they are.
+    pub(super) fn open_link(&self, worker: &Worker, to: Home) -> Result<usize, CallError> {
         let node = to.node as usize;
         let lost = || CallError::NotExecuted(NotExecuted::NodeLost { node });
         if worker.client.is_closed() {
@@ -221,10 +241,18 @@ impl RackSide {
         if !self.route(to.node).borrow().is_live() {
             return Err(lost());
         }
+        self.pair_with(worker, to).ok_or_else(lost)
+    }
+
+    /// Readies the links and the trusts of a call.
+    fn ready(
+        &self,
+        worker: &Worker,
+        to: Home,
+        handles: &[Handle],
+    ) -> Result<Option<Table>, CallError> {
         // Before its trusts are readied, so that it can still come back.
-        if self.pair_with(worker, to).is_none() {
-            return Err(lost());
-        }
+        self.open_link(worker, to)?;
         let table = self.pack(worker, to.node, handles);
         table.map_err(|error| match error {
             refs::SendError::NoHandle(key) => {
@@ -232,7 +260,10 @@ impl RackSide {
                 let node = key.owner.number as usize;
                 CallError::NotExecuted(NotExecuted::NodeLost { node })
             }
-            _ => lost(),
+            _ => {
+                let node = to.node as usize;
+                CallError::NotExecuted(NotExecuted::NodeLost { node })
+            }
         })
     }
 
@@ -264,9 +295,8 @@ impl RackSide {
         if let Some(table) = table {
             table.append_to(&mut payload);
         }
-        let payload = prefixed(payload, parcel.bytes);
         // The trusts have gone into the table, which keeps what they lead to.
-        drop(parcel.handles);
+        let payload = prefixed(payload, parcel.into_payload());
         self.send(worker, to, question.request(kind), payload, note);
     }
 
@@ -304,7 +334,7 @@ impl RackSide {
         worker: &Worker,
         to: Home,
         request: Request,
-        payload: Vec<u8>,
+        payload: Payload,
         note: Note,
     ) {
         let Some(at) = self.pair_with(worker, to) else {
@@ -329,7 +359,8 @@ impl RackSide {
             kind: Kind::CONTROL.to_bits(),
             ..Request::default()
         };
-        self.send(worker, to, request, control_bytes(control), Note::Unread);
+        let payload = Payload::from(control_bytes(control));
+        self.send(worker, to, request, payload, Note::Unread);
     }
 
     /// Sends the outcome of a call that was not answered at once.
@@ -337,7 +368,7 @@ impl RackSide {
         if worker.client.is_closed() || self.route(to.node).borrow().is_dead {
             return;
         }
-        let (status, bytes) = self.outcome_message(worker, to.node, outcome);
+        let (status, payload) = self.outcome_message(worker, to.node, outcome);
         let kind = Kind {
             class: Class::Outcome,
             ..Kind::CONTROL
@@ -355,7 +386,7 @@ impl RackSide {
             node: to.node,
             worker: to.worker,
         };
-        let payload = prefixed(vec![status.to_byte()], bytes);
+        let payload = prefixed(vec![status.to_byte()], payload);
         self.send(worker, home, request, payload, Note::Unread);
     }
 
@@ -437,21 +468,24 @@ impl RackSide {
         }
         let published = route.publish();
         worker.home().stats().add_rack_images(route.take_images());
-        let is_needed = route.needs_connection();
-        let connect = is_needed && !std::mem::replace(&mut route.has_connection, true);
-        let writer = match is_needed {
-            true => route.writer.take(),
-            false => None,
-        };
-        drop(route);
         if let Err(gossamer_transport::rack::LinkError::Wire(_)) = published {
+            drop(route);
             return self.damaged(worker, node);
         }
-        if connect {
-            crate::rack::connect::spawn_writer(worker, node);
+        if !route.needs_connection() {
+            return;
         }
-        if let Some(writer) = writer {
-            writer.wake();
+        if !worker.client.is_closed() && route.is_gathering() {
+            route.is_dirty = true;
+            return self.set_dirty();
+        }
+        if route.write_at_once(|bytes| worker.home().stats().add_rack_write(bytes)) {
+            self.set_dirty();
+        }
+        let is_to_open = route.connection.begin_opening();
+        drop(route);
+        if is_to_open {
+            crate::rack::connect::spawn_opener(worker, node);
         }
     }
 }
@@ -462,29 +496,7 @@ pub(super) fn peers(worker: &Worker) -> &Peers {
     peers.expect("a worker has a side of the rack only beside other nodes")
 }
 
-fn prefixed(mut prefix: Vec<u8>, bytes: Vec<u8>) -> Vec<u8> {
-    if prefix.is_empty() {
-        return bytes;
-    }
-    prefix.extend_from_slice(&bytes);
-    prefix
-}
-
-impl Question {
-    #[inline(always)]
-    fn request(&self, kind: Kind) -> Request {
-        Request {
-            call: self.word.0,
-            property: wire(self.property),
-            kind: kind.to_bits(),
-            result_bytes: self.result_bytes,
-        }
-    }
-}
-
-fn wire(id: PropertyId) -> gossamer_transport::rack::Property {
-    gossamer_transport::rack::Property {
-        index: id.index,
-        generation: id.generation,
-    }
+pub(super) fn prefixed(prefix: Vec<u8>, mut payload: Payload) -> Payload {
+    payload.push_front(prefix);
+    payload
 }

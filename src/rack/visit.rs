@@ -1,10 +1,12 @@
 //! A call that has come from another node, on the worker that is to run it.
 
-use serde::Serialize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use serde::de::DeserializeOwned;
 
 use crate::error::{ApplyError, Fault, Payload};
-use crate::rack::codec::{self, CodecError, Opened, Parcel};
+use crate::rack::calls::Travels;
+use crate::rack::codec::{self, CodecError, Opened, Parcel, Unencoded};
 use crate::rack::error::{CallError, NotExecuted, Refusal};
 use crate::rack::handles::Handle;
 use crate::rack::typed::Typed;
@@ -16,8 +18,6 @@ pub(crate) struct Visit<'v, 's> {
     pub(crate) site: &'v mut Site<'s>,
     /// The property that it is on, if it is on one.
     pub(crate) property: Option<&'v Typed>,
-    /// The bytes of its arguments.
-    pub(crate) args: &'v [u8],
 }
 
 /// What visits have in common that come from one worker of another node.
@@ -51,14 +51,18 @@ pub(crate) struct ReplyTo {
 }
 
 /// How a call was served.
-#[derive(Debug)]
 pub(crate) enum Served {
     /// Its result is in the site's `answer`.
     Now,
     Failed(Failure),
     /// The outcome goes to the site's `from`, when it is there.
     Later,
+    /// Its result is large: this encodes it.
+    Large(Encodes<Outcome>),
 }
+
+/// Encodes something large, on any thread.
+pub(crate) type Encodes<O> = Box<dyn FnOnce() -> O + Send>;
 
 /// An outcome as it travels.
 pub(crate) type Outcome = Result<Parcel, Failure>;
@@ -85,6 +89,19 @@ pub(crate) enum Returned<'r, 'a> {
     Other(&'r mut Reply<'a>),
 }
 
+impl Site<'_> {
+    /// Decodes the arguments of a call.
+    #[inline(always)]
+    pub(crate) fn arguments<A: DeserializeOwned>(&mut self, bytes: &[u8]) -> Result<A, Failure> {
+        let decoded = codec::decode(bytes, &mut self.handles);
+        self.phase = Phase::Running;
+        match decoded {
+            Ok(args) => Ok(args),
+            Err(_) => Err(Failure::Refused(Refusal::Arguments)),
+        }
+    }
+}
+
 impl Visit<'_, '_> {
     /// The property that it is on, which is to be such a one.
     #[inline(always)]
@@ -93,27 +110,19 @@ impl Visit<'_, '_> {
         property.get().ok_or(Failure::Refused(Refusal::OtherType))
     }
 
-    /// Decodes the arguments.
+    /// Encodes the result and drops it, unless it is large.
     #[inline(always)]
-    pub(crate) fn arguments<A: DeserializeOwned>(&mut self) -> Result<A, Failure> {
-        let decoded = codec::decode(self.args, &mut self.site.handles);
-        self.site.phase = Phase::Running;
-        match decoded {
-            Ok(args) => Ok(args),
-            Err(_) => Err(Failure::Refused(Refusal::Arguments)),
-        }
-    }
-
-    /// Encodes the result and drops it.
-    #[inline(always)]
-    pub(crate) fn answer<U: Serialize>(&mut self, result: U) -> Result<(), Failure> {
+    pub(crate) fn answer<U: Travels>(&mut self, result: U) -> Served {
         self.site.phase = Phase::Encoding;
         self.site.answer.clear();
         let encoded = codec::encode(&result, &mut self.site.answer);
+        if let Err(Unencoded::Large) = encoded {
+            return Served::Large(Box::new(|| encode_large(result)));
+        }
         drop(result);
         match encoded {
-            Ok(()) => Ok(()),
-            Err(_) => Err(Failure::Result),
+            Ok(()) => Served::Now,
+            Err(_) => Served::Failed(Failure::Result),
         }
     }
 }
@@ -167,23 +176,24 @@ impl From<Fault> for Failure {
     }
 }
 
-impl From<Result<(), Failure>> for Served {
-    #[inline(always)]
-    fn from(served: Result<(), Failure>) -> Self {
-        served.map_or_else(Self::Failed, |()| Self::Now)
+/// Encodes a result that is no visit's any more, and drops it. A `Serialize` that panics is
+/// contained.
+pub(crate) async fn parcel_of<U: Travels>(result: U) -> Outcome {
+    let encode = move || {
+        let mut parcel = Parcel::default();
+        match codec::encode(&result, &mut parcel) {
+            Ok(()) => Ok(Ok(parcel)),
+            Err(Unencoded::Failed(_)) => Ok(Err(Failure::Result)),
+            Err(Unencoded::Large) => Err(result),
+        }
+    };
+    match catch_unwind(AssertUnwindSafe(encode)) {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(large)) => crate::unblock::unblock(|| encode_large(large)).await,
+        Err(payload) => Err(Phase::Encoding.failure(payload)),
     }
 }
 
-/// Encodes a result that is no visit's any more, and drops it. A `Serialize` that panics is
-/// contained.
-pub(crate) fn parcel_of<U: Serialize>(result: U) -> Outcome {
-    let encode = move || {
-        let mut parcel = Parcel::default();
-        codec::encode(&result, &mut parcel).map(|()| parcel)
-    };
-    let encoded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(encode));
-    match encoded {
-        Ok(parcel) => parcel.map_err(|_| Failure::Result),
-        Err(payload) => Err(Phase::Encoding.failure(payload)),
-    }
+fn encode_large<U: Travels>(result: U) -> Outcome {
+    codec::encode_large(result).map_err(|_| Failure::Result)
 }

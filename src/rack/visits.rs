@@ -5,11 +5,10 @@
 //! before; the result, put together in a buffer and copied into the batch of results. No
 //! allocation, no lock, and no atomic read-modify-write.
 
-use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use gossamer_transport::rack::wire::INLINE_BYTES_MAX;
-use gossamer_transport::rack::{InlineRequest, TrusteeLink};
+use gossamer_transport::rack::{InlineRequest, Payload, TrusteeLink};
 
 use crate::contain::dispose;
 use crate::rack::entry::{CallWord, Entry};
@@ -17,9 +16,9 @@ use crate::rack::envelope::{Kind, Nonsense, Status};
 use crate::rack::error::Refusal;
 use crate::rack::properties::Found;
 use crate::rack::remote::PropertyId;
-use crate::rack::route::Arrival;
+use crate::rack::route::{Arrival, Blocked};
 use crate::rack::side::RackSide;
-use crate::rack::visit::{Failure, Outcome, Phase, ReplyTo, Served, Site};
+use crate::rack::visit::{Encodes, Failure, Outcome, Phase, ReplyTo, Served, Site};
 use crate::worker::Worker;
 
 impl RackSide {
@@ -82,8 +81,8 @@ struct Visits<'a> {
     /// Whether nobody looks at the result of the request at hand.
     is_post: bool,
     served: u32,
-    /// A request whose trusts are not registered yet.
-    blocked: Option<Arrival>,
+    /// The request that is not answered yet, and why.
+    blocked: Option<Blocked>,
 }
 
 impl Visits<'_> {
@@ -135,7 +134,7 @@ impl Visits<'_> {
                 Served::Now if !self.is_post && self.site.answer.handles.is_empty() => {
                     let bytes = &mut self.site.answer.bytes;
                     match bytes.len() > INLINE_BYTES_MAX {
-                        true => respond(link, PLAIN, Cow::Owned(std::mem::take(bytes))),
+                        true => respond(link, PLAIN, std::mem::take(bytes).into()),
                         false => link.respond_inline(PLAIN.to_byte(), bytes),
                     }
                 }
@@ -144,7 +143,11 @@ impl Visits<'_> {
                     self.respond_otherwise(link, Ok(answer));
                 }
                 Served::Failed(failure) => self.respond_otherwise(link, Err(failure)),
-                Served::Later => respond(link, Status::Later, Cow::Borrowed(&[])),
+                Served::Later => respond(link, Status::Later, Payload::default()),
+                Served::Large(encode) => {
+                    self.encode(encode);
+                    break;
+                }
             }
         }
         Ok(())
@@ -176,8 +179,9 @@ impl Visits<'_> {
         let (side, from) = (self.side, (node, worker as u16));
         let response = side.take(self.site.worker, from, arrival, &mut self.blocked)?;
         let is_served = response.is_some();
-        if let Some((status, bytes)) = response {
-            respond(link, status, Cow::Owned(bytes));
+        match response {
+            Some((status, payload)) => respond(link, status, payload),
+            None => self.blocked = self.blocked.take().or(Some(Blocked::Beside)),
         }
         Ok(is_served)
     }
@@ -206,17 +210,25 @@ impl Visits<'_> {
         entry.run(&mut self.site, self.property.1.as_deref(), request.payload)
     }
 
+    /// Has a result encoded, and answers then.
+    #[cold]
+    fn encode(&mut self, encode: Encodes<Outcome>) {
+        let Site { worker, from, .. } = self.site;
+        self.side.encode_result(worker, from, self.is_post, encode);
+        self.blocked = Some(Blocked::Beside);
+    }
+
     #[cold]
     fn respond_otherwise(&mut self, link: &mut TrusteeLink, outcome: Outcome) {
         let (side, to) = (self.side, self.site.from.node);
-        let (status, bytes) = side.answer_message(self.site.worker, to, self.is_post, outcome);
-        respond(link, status, Cow::Owned(bytes));
+        let (status, payload) = side.answer_message(self.site.worker, to, self.is_post, outcome);
+        respond(link, status, payload);
     }
 }
 
 #[inline(never)]
-pub(super) fn respond(link: &mut TrusteeLink, status: Status, payload: Cow<'_, [u8]>) {
-    let sent = link.respond(status.to_byte(), payload);
+pub(super) fn respond(link: &mut TrusteeLink, status: Status, payload: Payload) {
+    let sent = link.respond_parts(status.to_byte(), payload);
     assert!(sent.is_ok(), "no message is longer than a payload may be");
 }
 

@@ -4,6 +4,26 @@ use gossamer::rack::{self, CallError};
 
 use super::nodes::{Nodes, on};
 
+/// Each opens a connection, or finds that the other has.
+#[test]
+fn both_ask_first() {
+    for _ in 0..8 {
+        let nodes = &Nodes::start(2);
+        std::thread::scope(|scope| {
+            for node in 0..2 {
+                let ask = async move {
+                    let sum = rack::entrust_on(on(1 - node), |start: u64| start, 0).await;
+                    for before in 0..100 {
+                        assert_eq!(sum.apply(|sum| *sum).await, before);
+                        sum.apply(|sum| *sum += 1).await;
+                    }
+                };
+                scope.spawn(move || nodes.run_on(node, ask));
+            }
+        });
+    }
+}
+
 #[test]
 fn a_value_is_built_on_another_node_and_changed_there() {
     let nodes = Nodes::start(2);

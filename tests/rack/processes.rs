@@ -80,6 +80,14 @@ fn sixteen_processes_start_meet_exchange_and_stop() {
     }
 }
 
+/// What is answered goes back over the connection by which it was asked.
+#[test]
+fn a_connection_is_written_by_both_ends() {
+    for (status, text) in run(2, "sockets", "abort") {
+        assert!(status.success(), "{text}");
+    }
+}
+
 /// No test of its own: a node of those above.
 #[test]
 #[ignore = "started by the tests here"]
@@ -113,6 +121,7 @@ fn node() {
         ("all", _) => all(&runtime),
         ("killed", _) => killed(&runtime),
         ("silent", _) => silent(&runtime),
+        ("sockets", _) => sockets(&runtime),
         ("churn", plan) => churn_all(&runtime, Plan::of_words(plan)),
         other => panic!("no such scene: {other:?}"),
     }
@@ -207,6 +216,24 @@ fn silent(runtime: &Runtime) {
         };
         signal(rustix::process::Signal::CONT);
         assert!(matches!(error, CallError::Unknown { node: 1 }), "{error:?}");
+    });
+}
+
+/// One worker asks one of another node.
+fn sockets(runtime: &Runtime) {
+    let sockets = || {
+        let descriptors = std::fs::read_dir("/proc/self/fd").expect("it is there");
+        let links = descriptors.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        let sockets = links.filter(|link| link.to_string_lossy().starts_with("socket:"));
+        sockets.count()
+    };
+    runtime.block_on(async {
+        let before = sockets();
+        let sum = rack::entrust_on(on(1), |start: u64| start, 0).await;
+        sum.apply(|sum| *sum += 1).await;
+        // By shared memory bells go each way by a connection of their own.
+        let opened = if super::FABRIC == "tcp" { 1 } else { 2 };
+        assert_eq!(sockets() - before, opened);
     });
 }
 

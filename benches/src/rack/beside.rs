@@ -1,8 +1,21 @@
 //! Small requests beside large ones: how long they take while arguments and results of 64 MiB flow
-//! between the same two workers.
+//! between two workers. Whose they are says who asks:
+//!
+//! - *others*: another worker of the process, of another worker of the other one;
+//! - *the same client*: the worker that gives and takes what is large, of another worker;
+//! - *the same trustee*: another worker, of the worker that has what is large;
+//! - *the other way*: the worker that has what is large, of the one that gives and takes it;
+//! - *the same link*: the worker that gives and takes what is large, of the one that has it. What is
+//!   asked so waits behind what is large, as requests keep their order: nothing is promised of it.
+//!
+//! The large flow goes from the first worker of one process to the first of the other. Each process
+//! has two workers for the first three, else one. On few cores those are more than there are cores,
+//! and so they wait as `adaptive` does; nothing is pinned.
 //!
 //! Small requests fall due at a steady pace, whether or not those before have been answered, and
 //! the time of each counts from when it was due, so that a stall is seen by all that wait for it.
+//! Large values are let go of beside the workers, as giving memory back to the system takes some
+//! milliseconds: where closures and tasks do that, it is theirs.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -27,49 +40,94 @@ pub(super) struct Beside {
     arguments: bool,
     results: bool,
     bytes: usize,
+    asker: Asker,
     millis: u64,
+}
+
+/// Whose the small requests are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Asker {
+    Others,
+    SameClient,
+    SameTrustee,
+    OtherWay,
+    SameLink,
+}
+
+impl Asker {
+    const ALL: [(Self, &str); 5] = [
+        (Self::Others, "of others"),
+        (Self::SameClient, "of the same client"),
+        (Self::SameTrustee, "of the same trustee"),
+        (Self::OtherWay, "the other way"),
+        (Self::SameLink, "on the same link"),
+    ];
+
+    /// The workers of each process.
+    fn workers(self) -> usize {
+        match self {
+            Self::Others | Self::SameClient | Self::SameTrustee => 2,
+            Self::OtherWay | Self::SameLink => 1,
+        }
+    }
+
+    /// Who asks and who is asked, of all workers, the first half of which are of the process that
+    /// gives and takes.
+    fn ends(self) -> (usize, usize) {
+        match self {
+            Self::Others => (1, 3),
+            Self::SameClient => (0, 3),
+            Self::SameTrustee => (1, 2),
+            Self::OtherWay => (1, 0),
+            Self::SameLink => (0, 1),
+        }
+    }
 }
 
 /// Measures it by both fabrics.
 pub(super) fn run(bench: &mut Bench) {
-    let machine = bench.machine.clone();
     let points = FLOWS.map(|(name, ..)| name);
-    let mut sweep = Sweep::new(TITLE, "what flows", points, &METRICS).with_bars();
-    for fabric in Fabric::ALL {
-        let shape = Shape::of_processes(&machine, 2, fabric);
-        let name = format!("two processes, {fabric}");
-        // By round, what nothing else under way has given.
-        let unloaded = Cell::new(f64::NAN);
-        sweep.add(Kind::Ours, &name, move |point, millis| {
-            let (_, arguments, results) = FLOWS[point];
-            let mut values: Vec<f64> = shape.run(&Job::Beside(Beside {
-                arguments,
-                results,
-                bytes: LARGE_BYTES,
-                millis,
-            }));
-            if point == 0 {
-                unloaded.set(values[0]);
-            }
-            values.insert(0, values[0] / unloaded.get());
-            Some(values)
-        });
-    }
     let (rounds, millis) = if bench.options.quick {
         (3, 400)
     } else {
         (5, 2000)
     };
-    sweep.run(bench, Effort { rounds, millis });
+    for fabric in Fabric::ALL {
+        let title = format!("{fabric}: {TITLE}");
+        let mut sweep = Sweep::new(&title, "what flows", points, &METRICS).with_bars();
+        for (asker, name) in Asker::ALL {
+            let shape = Shape::anywhere(2, asker.workers(), fabric);
+            // By round, what nothing else under way has given.
+            let unloaded = Cell::new(f64::NAN);
+            sweep.add(Kind::Ours, name, move |point, millis| {
+                let (_, arguments, results) = FLOWS[point];
+                let mut values: Vec<f64> = shape.run(&Job::Beside(Beside {
+                    arguments,
+                    results,
+                    bytes: LARGE_BYTES,
+                    asker,
+                    millis,
+                }));
+                if point == 0 {
+                    unloaded.set(values[0]);
+                }
+                values.insert(0, values[0] / unloaded.get());
+                Some(values)
+            });
+        }
+        sweep.run(bench, Effort { rounds, millis });
+    }
 }
 
 /// Does it on node 0: the quantiles of the small requests, and how much has flowed.
 pub(super) async fn ask(beside: Beside) -> Vec<f64> {
     let trustees = rack::trustees();
-    let there = trustees[trustees.len() - 1];
-    let large = rack::entrust_on(there, Large::of, beside.bytes).await;
-    let small = rack::entrust_on(there, |()| 0_u64, ()).await;
+    let (asks, asked) = beside.asker.ends();
+    let large = trustees[trustees.len() / 2];
+    let large = rack::entrust_on(large, Large::of, beside.bytes).await;
+    let small = rack::entrust_on(trustees[asked], |()| 0_u64, ()).await;
     let clock = Clock::start(beside.millis);
+    let small = rack::spawn_on(asks, ask_at_pace, (small, beside.millis));
     let mut flows = Vec::new();
     if beside.arguments {
         flows.push(gossamer::spawn(give(large.clone(), beside.bytes, clock)));
@@ -77,22 +135,22 @@ pub(super) async fn ask(beside: Beside) -> Vec<f64> {
     if beside.results {
         flows.push(gossamer::spawn(take(large.clone(), beside.bytes, clock)));
     }
-    let small = gossamer::spawn(ask_at_pace(small, clock));
-    let recorder = small.await.expect("a task runs");
+    let quantiles = small.await.expect("a task runs");
     let mut flowed = 0.0;
     for flow in flows {
         flowed += flow.await.expect("a task runs");
     }
-    let quantiles = recorder.quantiles();
     let [half, p99, p999, longest, ..] = quantiles[..] else {
         unreachable!("there are five");
     };
     vec![p99, half, p999, longest, flowed / 1e9]
 }
 
-/// Asks for small things as they fall due, whether or not those before have been answered.
-async fn ask_at_pace(counter: Trust<u64>, clock: Clock) -> Recorder {
+/// Asks for small things as they fall due, whether or not those before have been answered; the
+/// quantiles.
+async fn ask_at_pace((counter, millis): (Trust<u64>, u64)) -> Vec<f64> {
     let recorder = Rc::new(RefCell::new(Recorder::new()));
+    let clock = Clock::start(millis);
     let mut due = Instant::now();
     let mut tasks = VecDeque::new();
     let mut asked = 0;
@@ -117,9 +175,8 @@ async fn ask_at_pace(counter: Trust<u64>, clock: Clock) -> Recorder {
         task.await.expect("a task runs");
     }
     assert_eq!(counter.apply(|counter| *counter).await, asked);
-    Rc::into_inner(recorder)
-        .expect("all tasks have ended")
-        .into_inner()
+    let recorder = recorder.borrow();
+    recorder.quantiles()
 }
 
 fn add(counter: &mut u64, amount: u64) -> u64 {
@@ -149,6 +206,7 @@ async fn give(to: Trust<Large>, bytes: usize, clock: Clock) -> f64 {
     while !clock.is_over() {
         let take = |large: &mut Large, SharedBytes(gift): SharedBytes| {
             large.got += gift.len() * usize::from(gift[0] & gift[gift.len() - 1]);
+            let_go(gift);
             large.got
         };
         given += bytes;
@@ -165,13 +223,19 @@ async fn take(from: Trust<Large>, bytes: usize, clock: Clock) -> f64 {
         let give = |large: &mut Large, ()| SharedBytes(Arc::clone(&large.gives));
         let SharedBytes(gift) = from.apply_with(give, ()).await;
         assert_eq!((gift.len(), gift[0], gift[bytes - 1]), (bytes, 1, 1));
+        let_go(gift);
         taken += bytes;
     }
     taken as f64 / clock.elapsed()
 }
 
+/// Drops it beside the workers.
+fn let_go(gift: Arc<Vec<u8>>) {
+    drop(gossamer::spawn(gossamer::unblock(|| drop(gift))));
+}
+
 const TITLE: &str = "small requests, due every 100 µs, beside 64 MiB (asked: five times the p99 \
-                     of none)";
+                     of none, for all but those on the same link)";
 
 /// What flows: arguments, results.
 const FLOWS: [(&str, bool, bool); 4] = [

@@ -25,6 +25,8 @@ pub(super) struct PingPong {
     peer: Option<SocketAddr>,
     core: usize,
     wait: Wait,
+    /// Of each message.
+    bytes: usize,
     millis: u64,
 }
 
@@ -38,14 +40,16 @@ pub(super) struct Stream {
     millis: u64,
 }
 
-/// Round trips a second.
-pub(super) fn ping_pong(machine: &Machine, wait: Wait, millis: u64) -> f64 {
+/// Round trips a second of messages like one with so many small requests.
+pub(super) fn ping_pong(machine: &Machine, wait: Wait, requests: usize, millis: u64) -> f64 {
+    let bytes = FRAME_BYTES + requests * REQUEST_BYTES;
     let cores = machine.pair();
     let [asks, _] = pair(|side, peer| {
         Part::PingPong(PingPong {
             peer,
             core: cores[1 - side],
             wait,
+            bytes,
             millis,
         })
     });
@@ -77,7 +81,7 @@ impl PingPong {
         stream.set_nonblocking(is_spinning).expect("it is open");
         let clock = Clock::start(self.millis);
         let mut count = 0_u64;
-        let mut message = [0; MESSAGE_BYTES];
+        let mut message = vec![0; self.bytes];
         if self.peer.is_none() {
             // It ends when the other side goes.
             while read_exact(&mut stream, &mut message).is_ok() {
@@ -169,7 +173,8 @@ fn write_all(stream: &mut TcpStream, mut from: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// About what a small request and its frame take.
-const MESSAGE_BYTES: usize = 64;
+/// About what a frame takes, and each small request in it.
+const FRAME_BYTES: usize = 48;
+const REQUEST_BYTES: usize = 16;
 /// As much as the rack's own reader takes at once.
 const READ_BYTES: usize = 320 << 10;

@@ -47,9 +47,12 @@ fn tcp(bench: &mut Bench, machine: &Machine) {
     for (name, wait) in [("blocking", Wait::Blocking), ("spinning", Wait::Spinning)] {
         let name = format!("raw ping-pong, {name}");
         report.row(&name, move |millis| {
-            raw_tcp::ping_pong(machine, wait, millis)
+            raw_tcp::ping_pong(machine, wait, 1, millis)
         });
     }
+    report.row("raw ping-pong of 64 requests, spinning", |millis| {
+        64.0 * raw_tcp::ping_pong(machine, Wait::Spinning, 64, millis)
+    });
     for (name, how, sides, depth) in LOADS {
         let name = format!("tcp, {name}");
         report.row(&name, move |millis| rate(two, how, sides, depth, millis));
@@ -162,7 +165,7 @@ const SHM_RATIOS: [Ratio; 10] = [
     ),
 ];
 
-const TCP_RATIOS: [Ratio; 11] = [
+const TCP_RATIOS: [Ratio; 13] = [
     (
         "round trip, in raw ping-pongs, spinning (asked: at most 1.4)",
         "raw ping-pong, spinning",
@@ -172,6 +175,16 @@ const TCP_RATIOS: [Ratio; 11] = [
         "round trip, in raw ping-pongs, blocking",
         "raw ping-pong, blocking",
         "tcp, 1 task",
+    ),
+    (
+        "64 tasks, to raw ping-pongs of 64 requests",
+        "tcp, 64 tasks, one side",
+        "raw ping-pong of 64 requests, spinning",
+    ),
+    (
+        "raw ping-pongs of 64 requests, to tarpc",
+        "raw ping-pong of 64 requests, spinning",
+        "tarpc, 64 tasks",
     ),
     ("1 task, to tarpc", "tcp, 1 task", "tarpc, 1 tasks"),
     (

@@ -13,6 +13,8 @@ mod churn;
 mod failpoints;
 #[path = "../kills.rs"]
 mod kills;
+#[path = "../large.rs"]
+mod large;
 #[path = "../losses.rs"]
 mod losses;
 #[path = "../nodes.rs"]

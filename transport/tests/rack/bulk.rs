@@ -3,7 +3,7 @@
 use gossamer_transport::rack::link::QUEUED_BYTES_MAX;
 use gossamer_transport::rack::tcp::{self, Decoder};
 use gossamer_transport::rack::{
-    Channel as _, ClientLink, Layout, PIECE_BYTES, Ports, Request, TrusteeLink, shm,
+    Channel as _, ClientLink, Layout, PIECE_BYTES, Payload, Ports, Request, TrusteeLink, shm,
 };
 
 use crate::ends::{issue, link, respond};
@@ -75,8 +75,8 @@ fn payloads_that_share_a_piece() {
     assert!(!link.client.has_arrived());
 }
 
-/// A client that does not take its results has its next requests wait; those of one batch run,
-/// whatever they give.
+/// A client that does not take its results has its next requests wait, those of the same batch,
+/// too: of what waits for it, there is no more than was queued and the one result beyond.
 #[test]
 fn client_that_takes_no_results() {
     let mut link = link();
@@ -86,25 +86,104 @@ fn client_that_takes_no_results() {
     link.client.publish(&mut link.to_trustee).expect("alive");
     issue(&mut link.client, 8, 4);
     link.client.publish(&mut link.to_trustee).expect("alive");
-    for _ in 0..4 {
-        assert!(link.trustee.poll_request().expect("in order").is_some());
-        respond(&mut link.trustee, QUEUED_BYTES_MAX);
-    }
-    for _ in 0..shm::GEOMETRY.pieces {
+    let mut served = 0;
+    for _ in 0..10 * shm::GEOMETRY.pieces {
+        while link.trustee.poll_request().expect("in order").is_some() {
+            respond(&mut link.trustee, QUEUED_BYTES_MAX);
+            served += 1;
+        }
         link.trustee.publish(&mut link.to_client).expect("alive");
     }
-    assert!(!link.trustee.has_arrived());
-    assert_eq!(link.trustee.poll_request(), Ok(None), "it waits");
+    assert_eq!(served, 2, "of a batch of four");
+    assert!(!link.trustee.has_arrived(), "nothing is to be done");
+    assert_eq!(link.trustee.poll_inline(|_| ()), Ok(false));
+    assert!(link.client.has_arrived());
     let mut answered = 0;
-    while answered < 4 {
+    while answered < 5 {
+        assert!(
+            link.client.has_arrived() || link.trustee.has_arrived(),
+            "one of them has something to do: {served} served, {answered} answered"
+        );
         while let Some(answer) = link.client.poll_result().expect("in order") {
+            assert_eq!(answer.note, answered);
             assert_eq!(answer.payload.len(), QUEUED_BYTES_MAX);
             answered += 1;
         }
         link.client.publish(&mut link.to_trustee).expect("alive");
+        if link.trustee.poll_request().expect("in order").is_some() {
+            respond(&mut link.trustee, QUEUED_BYTES_MAX);
+            served += 1;
+        }
         link.trustee.publish(&mut link.to_client).expect("alive");
     }
-    assert!(link.trustee.poll_request().expect("in order").is_some());
+    assert!(!link.client.has_arrived() && !link.trustee.has_arrived());
+}
+
+/// A client that pauses takes no result, and all that it has issued goes on.
+#[test]
+fn client_that_pauses() {
+    let mut link = link();
+    issue(&mut link.client, 8, 0);
+    link.client.publish(&mut link.to_trustee).expect("alive");
+    let paused = link.client.pause().expect("it has not paused");
+    assert!(link.client.pause().is_none());
+    issue(&mut link.client, 3 * PIECE_BYTES, 1);
+    for _ in 0..8 {
+        link.client.publish(&mut link.to_trustee).expect("alive");
+        if link.trustee.poll_request().expect("in order").is_some() {
+            respond(&mut link.trustee, 8);
+        }
+        link.trustee.publish(&mut link.to_client).expect("alive");
+        assert_eq!(link.client.poll_result(), Ok(None));
+    }
+    assert_eq!(link.trustee.served(), 2);
+    assert!(!link.client.has_arrived());
+    link.client.give_back(paused, None);
+    for note in 0..2 {
+        let answer = link.client.poll_result().expect("in order");
+        assert_eq!(answer.expect("it has come").note, note);
+    }
+}
+
+/// Parts are sent as one payload, short or long, and come as one.
+#[test]
+fn payload_in_parts() {
+    let mut link = link();
+    for (note, bytes) in [10, 1000, PIECE_BYTES, 3 * PIECE_BYTES]
+        .into_iter()
+        .enumerate()
+    {
+        let parts = || {
+            let mut payload = Payload::default();
+            payload.push(vec![2; bytes]);
+            payload.push(vec![3; bytes / 2]);
+            payload.push_front(vec![1; 5]);
+            payload
+        };
+        let whole = parts().into_bytes();
+        assert_eq!(
+            (whole.len(), whole[0], whole[5]),
+            (5 + bytes + bytes / 2, 1, 2)
+        );
+        let request = Request::default();
+        link.client
+            .issue_parts(request, parts(), note)
+            .expect("short enough");
+        let mut answer = None;
+        while answer.is_none() {
+            link.client.publish(&mut link.to_trustee).expect("alive");
+            if let Some(request) = link.trustee.poll_request().expect("in order") {
+                assert_eq!(request.payload, whole);
+                link.trustee
+                    .respond_parts(7, parts())
+                    .expect("short enough");
+            }
+            link.trustee.publish(&mut link.to_client).expect("alive");
+            let result = link.client.poll_result().expect("in order");
+            answer = result.map(|answer| (answer.note, answer.status, answer.payload.into_owned()));
+        }
+        assert_eq!(answer, Some((note, 7, whole)));
+    }
 }
 
 /// A small request of another link goes out between the pieces of a large one: no more than a few

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::rack::link::payload::Payload;
 use crate::rack::wire::{Content, Request, RequestImage};
 
 /// A FIFO of requests and their payloads; never allocates while it stays below its high-water
@@ -12,7 +13,7 @@ pub(super) struct Backlog {
     /// The payloads that go into slots, one after the other.
     payloads: VecDeque<u8>,
     /// The others.
-    bulk: VecDeque<Vec<u8>>,
+    bulk: VecDeque<Payload>,
     /// Where a payload is put together that lies in two parts.
     scratch: Vec<u8>,
 }
@@ -42,7 +43,7 @@ impl Backlog {
         });
     }
 
-    pub(super) fn push_bulk(&mut self, request: Request, payload: Vec<u8>) {
+    pub(super) fn push_bulk(&mut self, request: Request, payload: Payload) {
         self.bulk.push_back(payload);
         let inline_bytes = None;
         self.requests.push_back(Deferred {
@@ -59,7 +60,7 @@ impl Backlog {
 
     /// Moves the oldest request into a batch that has room for it, and returns the payload that is
     /// to go in pieces.
-    pub(super) fn pop_into(&mut self, batch: &mut RequestImage) -> Option<Vec<u8>> {
+    pub(super) fn pop_into(&mut self, batch: &mut RequestImage) -> Option<Payload> {
         let Deferred {
             request,
             inline_bytes,

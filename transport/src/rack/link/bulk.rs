@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use crate::rack::channel::Channel;
 use crate::rack::error::{LinkError, WireError};
 use crate::rack::layout::{PIECE_BYTES, Place, RingKind};
+use crate::rack::link::payload::{Dispose, Payload};
 use crate::rack::port::Port;
 
 /// A trustee takes no further request of a client that has so many bytes of results to take first.
@@ -37,8 +38,8 @@ pub(super) const OF_RESULTS: Stream = Stream {
 pub(super) struct Outgoing {
     stream: Stream,
     worker: u16,
-    /// What is to be sent; the first from `start` on.
-    chunks: VecDeque<Vec<u8>>,
+    /// What is to be sent, the first from `start` on; and what is done with each then.
+    chunks: VecDeque<(Vec<u8>, Dispose)>,
     start: usize,
     queued_bytes: usize,
     /// Pieces sent, and how many of them the reader had taken when we last looked.
@@ -67,13 +68,16 @@ impl Outgoing {
     }
 
     /// Appends a payload; small ones share a piece.
-    pub(super) fn push(&mut self, payload: Vec<u8>) {
+    pub(super) fn push(&mut self, payload: Payload) {
         self.queued_bytes += payload.len();
-        match self.chunks.back_mut() {
-            Some(last) if last.len() + payload.len() <= PIECE_BYTES => {
-                last.extend_from_slice(&payload);
+        let (parts, dispose) = payload.into_parts();
+        for part in parts {
+            match self.chunks.back_mut() {
+                Some((last, _)) if last.len() + part.len() <= PIECE_BYTES => {
+                    last.extend_from_slice(&part);
+                }
+                _ => self.chunks.push_back((part, dispose)),
             }
-            _ => self.chunks.push_back(payload),
         }
     }
 
@@ -91,7 +95,7 @@ impl Outgoing {
         self.taken = self.taken_now(port)?;
         let (before, turn) = (self.sent, pieces_a_turn(port));
         self.is_refused = false;
-        while let Some(chunk) = self.chunks.front() {
+        while let Some((chunk, _)) = self.chunks.front() {
             if self.sent == self.taken + count || self.sent == before + turn {
                 break;
             }
@@ -109,8 +113,10 @@ impl Outgoing {
             self.sent += 1;
             self.queued_bytes -= piece.len();
             self.start = end;
-            if self.start == chunk.len() {
-                self.chunks.pop_front();
+            if self.start == chunk.len()
+                && let Some((chunk, dispose)) = self.chunks.pop_front()
+            {
+                dispose(chunk);
                 self.start = 0;
             }
         }
@@ -159,7 +165,7 @@ pub(super) struct Incoming {
     stream: Stream,
     worker: u16,
     /// What has been taken out of pieces and is not asked for yet.
-    bytes: Vec<u8>,
+    bytes: Rest,
     /// Pieces taken, and how many of them the writer was told of.
     taken: u64,
     told: u64,
@@ -170,7 +176,7 @@ impl Incoming {
         Self {
             stream,
             worker,
-            bytes: Vec::new(),
+            bytes: Rest::default(),
             taken: 0,
             told: 0,
         }
@@ -179,6 +185,19 @@ impl Incoming {
     /// Takes pieces, at most those of one turn, until so many bytes are here; returns whether they
     /// are.
     pub(super) fn fill(&mut self, port: &Port, bytes: u64) -> Result<bool, WireError> {
+        // At once, as far as that is no claim on memory that nobody fills.
+        let expected = bytes.min(EXPECTED_BYTES_MAX) as usize;
+        let missing = expected.saturating_sub(self.bytes.len());
+        self.bytes.reserve(missing);
+        self.take_until(port, bytes)
+    }
+
+    /// Takes pieces, at most those of one turn, whatever they are for.
+    pub(super) fn take_pieces(&mut self, port: &Port) -> Result<(), WireError> {
+        self.take_until(port, u64::MAX).map(drop)
+    }
+
+    fn take_until(&mut self, port: &Port, bytes: u64) -> Result<bool, WireError> {
         for _ in 0..pieces_a_turn(port) {
             if self.bytes.len() as u64 >= bytes || !self.take_piece(port)? {
                 break;
@@ -196,9 +215,7 @@ impl Incoming {
         if length == 0 || length as usize > PIECE_BYTES {
             return Err(WireError::PieceLength(length));
         }
-        let start = self.bytes.len();
-        self.bytes.resize(start + length as usize, 0);
-        port.load(ring, index, &mut self.bytes[start..]);
+        port.load(ring, index, self.bytes.grow(length as usize));
         self.taken += 1;
         Ok(true)
     }
@@ -208,8 +225,7 @@ impl Incoming {
     /// # Panics
     /// If they are not.
     pub(super) fn take(&mut self, bytes: u64) -> Vec<u8> {
-        let rest = self.bytes.split_off(bytes as usize);
-        std::mem::replace(&mut self.bytes, rest)
+        self.bytes.take(bytes as usize)
     }
 
     /// Whether so many bytes are here, or a piece of them has come.
@@ -217,6 +233,11 @@ impl Incoming {
         if self.bytes.len() as u64 >= bytes {
             return true;
         }
+        self.has_piece(port)
+    }
+
+    /// Whether a piece has come.
+    pub(super) fn has_piece(&self, port: &Port) -> bool {
         let (ring, index, sequence) = self.next(port);
         !matches!(port.sealed(ring, index, sequence), Ok(None))
     }
@@ -250,8 +271,80 @@ impl Incoming {
     }
 }
 
+/// Memory for so much of a payload is there when its first piece is taken.
+const EXPECTED_BYTES_MAX: u64 = 128 << 20;
+
+/// Bytes that are taken from the front, of which many payloads may come at once.
+#[derive(Debug, Default)]
+struct Rest {
+    /// From `start` on.
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Rest {
+    fn len(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    /// Has room for so many more.
+    fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
+    }
+
+    /// So many more, to be written.
+    fn grow(&mut self, bytes: usize) -> &mut [u8] {
+        if self.start > self.len() {
+            self.bytes.drain(..self.start);
+            self.start = 0;
+        }
+        let before = self.bytes.len();
+        self.bytes.resize(before + bytes, 0);
+        &mut self.bytes[before..]
+    }
+
+    /// Takes so many; all of them are not copied.
+    fn take(&mut self, bytes: usize) -> Vec<u8> {
+        assert!(bytes <= self.len(), "the caller knows how many are here");
+        if self.start == 0 && bytes == self.bytes.len() {
+            return std::mem::take(&mut self.bytes);
+        }
+        let taken = self.bytes[self.start..][..bytes].to_vec();
+        self.start += bytes;
+        if self.start == self.bytes.len() {
+            self.bytes.clear();
+            self.start = 0;
+        }
+        taken
+    }
+}
+
 /// Pieces that one link sends, and takes, between the batches of others: so much of its ring as
 /// takes about as long as the fabric takes for anything.
 fn pieces_a_turn(port: &Port) -> u64 {
     u64::from(port.layout().geometry.pieces).div_ceil(4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_is_what_came_next() {
+        let mut rest = Rest::default();
+        let (mut came, mut taken) = (0_u8, 0_u8);
+        for round in 0..200 {
+            for byte in rest.grow(round % 17) {
+                *byte = came;
+                came = came.wrapping_add(1);
+            }
+            let some = rest.take(rest.len() * (round % 4) / 3);
+            for byte in some {
+                assert_eq!(byte, taken);
+                taken = taken.wrapping_add(1);
+            }
+            assert_eq!(rest.len(), usize::from(came.wrapping_sub(taken)));
+        }
+        assert_eq!(rest.take(rest.len()).len(), 0);
+    }
 }

@@ -6,13 +6,17 @@ use std::collections::VecDeque;
 use crate::rack::channel::{Channel, Refusal};
 use crate::rack::error::{LinkError, WireError};
 use crate::rack::layout::{Place, RingKind};
+use crate::rack::link::answer::{Answer, Unanswered};
 use crate::rack::link::backlog::Backlog;
 use crate::rack::link::bulk::{Incoming, OF_REQUESTS, OF_RESULTS, Outgoing};
 use crate::rack::link::notes::Notes;
+use crate::rack::link::payload::Payload;
 use crate::rack::link::{FIRST, PAYLOAD_BYTES_MAX, TooLong};
 use crate::rack::port::Port;
-use crate::rack::wire::{Content, INLINE_BYTES_MAX, Request, RequestImage, ResultReader, words_of};
-use crate::slot::WORDS_UNSEALED;
+use crate::rack::wire::{
+    Content, INLINE_BYTES_MAX, Request, RequestImage, ResultReader, Taken, words_of,
+};
+use crate::slot::{Seal, WORDS_UNSEALED};
 
 /// The client's end.
 ///
@@ -66,27 +70,9 @@ pub struct ClientLink<N> {
     next: u32,
     /// The sequence of the oldest batch whose results were not taken.
     oldest: u32,
+    /// The batch whose results come in pieces before it is complete, if it is `oldest`.
+    ahead: u32,
     failed: Option<WireError>,
-}
-
-/// A result, and the note of its request.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Answer<'a, N> {
-    /// What was issued with the request.
-    pub note: N,
-    /// What became of it.
-    pub status: u8,
-    /// The bytes of the result.
-    pub payload: Cow<'a, [u8]>,
-}
-
-/// How far a request came that will have no result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It was never sent.
-    NotSent,
-    /// It was sent; whether it ran is not known.
-    Unknown,
 }
 
 impl<N> ClientLink<N> {
@@ -107,6 +93,7 @@ impl<N> ClientLink<N> {
             incoming: Incoming::new(OF_RESULTS, peer),
             next: FIRST,
             oldest: FIRST,
+            ahead: FIRST.wrapping_sub(1),
             failed: None,
         }
     }
@@ -129,9 +116,30 @@ impl<N> ClientLink<N> {
         assert!(request.kind < Request::KINDS, "no such kind of request");
         let payload = payload.into();
         if payload.len() > INLINE_BYTES_MAX {
-            return self.issue_bulk(request, payload.into_owned(), note);
+            return self.issue_bulk(request, payload.into_owned().into(), note);
         }
         self.issue_inline(&request, &payload, || note);
+        Ok(())
+    }
+
+    /// [`issue`](Self::issue) of a payload in parts.
+    ///
+    /// # Errors
+    /// As `issue`.
+    ///
+    /// # Panics
+    /// As `issue`.
+    pub fn issue_parts(
+        &mut self,
+        request: Request,
+        payload: Payload,
+        note: N,
+    ) -> Result<(), TooLong<N>> {
+        assert!(request.kind < Request::KINDS, "no such kind of request");
+        if payload.len() > INLINE_BYTES_MAX {
+            return self.issue_bulk(request, payload, note);
+        }
+        self.issue_inline(&request, &payload.into_bytes(), || note);
         Ok(())
     }
 
@@ -165,7 +173,7 @@ impl<N> ClientLink<N> {
     fn issue_bulk(
         &mut self,
         request: Request,
-        payload: Vec<u8>,
+        payload: Payload,
         note: N,
     ) -> Result<(), TooLong<N>> {
         let bytes = payload.len() as u64;
@@ -287,6 +295,12 @@ impl<N> ClientLink<N> {
         self.results = Some(results);
     }
 
+    /// Takes no further result until what this returns is [given back](Self::give_back); nothing
+    /// if that is so already.
+    pub fn pause(&mut self) -> Option<Box<ResultReader>> {
+        self.results.take()
+    }
+
     /// Whether something has come that [`poll_result`](Self::poll_result) or
     /// [`publish`](Self::publish) waits for.
     #[inline]
@@ -308,7 +322,13 @@ impl<N> ClientLink<N> {
         }
         let index = self.index_of(self.oldest);
         let sealed = self.port.sealed(RingKind::Results, index, self.oldest);
-        !matches!(sealed, Ok(None))
+        match sealed {
+            Ok(None) => false,
+            Ok(Some(seal)) if self.ahead == self.oldest => {
+                Seal::from_word(seal).count > 0 || self.incoming.has_piece(&self.port)
+            }
+            _ => true,
+        }
     }
 
     /// Whether anything waits to be pushed.
@@ -352,10 +372,8 @@ impl<N> ClientLink<N> {
 
     /// The notes of all requests that have no result, in order, when there will be none.
     pub fn into_unanswered(self) -> Unanswered<N> {
-        Unanswered {
-            published: (self.published - self.answered) as usize,
-            notes: self.notes,
-        }
+        let published = self.published - self.answered;
+        Unanswered::new(self.notes, published as usize)
     }
 
     /// Whether the batch that goes out next has room for a request with so many bytes in its slot.
@@ -394,21 +412,21 @@ impl<N> ClientLink<N> {
         }
     }
 
-    #[inline(always)]
-    fn results(&self) -> &ResultReader {
-        self.results.as_ref().expect("it is not lent out")
-    }
-
-    /// Whether the next result is here, all of it.
+    /// Whether the next result is here, all of it, and is to be taken.
     #[inline(always)]
     fn is_ready(&mut self) -> Result<bool, WireError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        if self.results().left() == 0 && !self.take_batch()? {
+        let left = match &self.results {
+            Some(results) => results.left(),
+            None => return Ok(false),
+        };
+        if left == 0 && !self.take_batch()? {
             return Ok(false);
         }
-        let awaited = self.results().awaited()?;
+        let results = self.results.as_ref().expect("it is not lent out");
+        let awaited = results.awaited()?;
         if awaited == 0 {
             return Ok(true);
         }
@@ -424,8 +442,10 @@ impl<N> ClientLink<N> {
             return Ok(false);
         };
         let results = self.results.as_mut().expect("it is not lent out");
-        if !results.take(&self.port, self.oldest)? {
-            return Ok(false);
+        match results.take(&self.port, self.oldest)? {
+            Taken::Batch => {}
+            Taken::Nothing => return Ok(false),
+            Taken::Notice => return self.take_ahead(),
         }
         let found = results.left();
         if found != expected {
@@ -434,6 +454,14 @@ impl<N> ClientLink<N> {
         self.counts.pop_front();
         self.oldest = self.oldest.wrapping_add(1);
         Ok(true)
+    }
+
+    /// Takes pieces of results whose batch is not complete: the trustee waits for room.
+    #[cold]
+    fn take_ahead(&mut self) -> Result<bool, WireError> {
+        self.ahead = self.oldest;
+        self.incoming.take_pieces(&self.port)?;
+        Ok(false)
     }
 
     #[inline(always)]
@@ -447,32 +475,6 @@ impl<N> ClientLink<N> {
         error
     }
 }
-
-/// What [`ClientLink::into_unanswered`] returns.
-#[derive(Debug)]
-pub struct Unanswered<N> {
-    notes: Notes<N>,
-    published: usize,
-}
-
-impl<N> Iterator for Unanswered<N> {
-    type Item = (N, Fate);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let note = self.notes.pop()?;
-        let Some(published) = self.published.checked_sub(1) else {
-            return Some((note, Fate::NotSent));
-        };
-        self.published = published;
-        Some((note, Fate::Unknown))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.notes.len(), Some(self.notes.len()))
-    }
-}
-
-impl<N> ExactSizeIterator for Unanswered<N> {}
 
 /// The words of its slot that a result is expected to take.
 #[inline(always)]

@@ -16,18 +16,23 @@
 //! waits at the head of its link, the later ones of that link behind it, and other links go on.
 //!
 //! A link end holds the payload that it is putting together and at most one ring of pieces. A
-//! trustee also holds results that wait for credit: of one batch, and of [`QUEUED_BYTES_MAX`] bytes
-//! before it. A client that takes them slower than it asks for more has to wait for its next batch
-//! to run, by its own doing.
+//! trustee also holds results that wait for credit: [`QUEUED_BYTES_MAX`] bytes, and the one result
+//! that went beyond. Before a client has taken those, none of its further requests run, by its own
+//! doing. It can take them before the rest of their batch has run: an empty batch in the place of
+//! that one says so. What it has of a batch that is not complete, it has asked for.
 
+mod answer;
 mod backlog;
 mod bulk;
 mod client;
 mod notes;
+mod payload;
 mod trustee;
 
+pub use answer::{Answer, Fate, Unanswered};
 pub use bulk::QUEUED_BYTES_MAX;
-pub use client::{Answer, ClientLink, Fate, Unanswered};
+pub use client::ClientLink;
+pub use payload::Payload;
 pub use trustee::{Arrived, InlineRequest, TrusteeLink};
 
 /// The longest payload.

@@ -6,6 +6,7 @@ use crate::rack::channel::{Channel, Refusal};
 use crate::rack::error::{LinkError, WireError};
 use crate::rack::layout::{Place, RingKind};
 use crate::rack::link::bulk::{Incoming, OF_REQUESTS, OF_RESULTS, Outgoing, QUEUED_BYTES_MAX};
+use crate::rack::link::payload::Payload;
 use crate::rack::link::{FIRST, PAYLOAD_BYTES_MAX, TooLong};
 use crate::rack::port::Port;
 use crate::rack::wire::{Content, INLINE_BYTES_MAX, Property, RequestReader, ResultImage};
@@ -34,7 +35,18 @@ pub struct TrusteeLink {
     /// The sequence of the batch that is served, or of the next.
     next: u32,
     served: u64,
-    failed: Option<WireError>,
+    stop: Stop,
+    /// The last batch whose client was told that its results come in pieces before it is complete.
+    ahead: u32,
+}
+
+/// Whether no further request is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    No,
+    /// Within a batch, until the client has taken what waits for it.
+    Full,
+    Failed(WireError),
 }
 
 /// A request that has arrived.
@@ -94,7 +106,8 @@ impl TrusteeLink {
             is_due: false,
             next: FIRST,
             served: 0,
-            failed: None,
+            stop: Stop::No,
+            ahead: FIRST.wrapping_sub(1),
         }
     }
 
@@ -120,7 +133,7 @@ impl TrusteeLink {
         let record = match self.requests.take_record() {
             Ok(record) => record.expect("there is one"),
             Err(error) => {
-                self.failed = Some(error);
+                self.stop = Stop::Failed(error);
                 return Err(error);
             }
         };
@@ -149,8 +162,8 @@ impl TrusteeLink {
     #[inline(always)]
     pub fn poll_inline(&mut self, act: impl FnOnce(InlineRequest<'_>)) -> Result<bool, WireError> {
         assert!(!self.is_due, "a request has had no response");
-        if let Some(error) = self.failed {
-            return Err(error);
+        if !matches!(self.stop, Stop::No) {
+            return self.stopped();
         }
         if self.requests.left() == 0 {
             match self.take_batch() {
@@ -192,8 +205,31 @@ impl TrusteeLink {
             return Err(TooLong { bytes, note: () });
         }
         if !self.results.push(status, &payload) {
-            self.outgoing.push(payload.into_owned());
+            self.queue(payload.into_owned().into());
         }
+        self.is_due = false;
+        self.served += 1;
+        Ok(())
+    }
+
+    /// [`respond`](Self::respond) with a payload in parts.
+    ///
+    /// # Errors
+    /// As `respond`.
+    ///
+    /// # Panics
+    /// As `respond`.
+    pub fn respond_parts(&mut self, status: u8, payload: Payload) -> Result<(), TooLong<()>> {
+        if payload.len() <= INLINE_BYTES_MAX {
+            return self.respond(status, payload.into_bytes());
+        }
+        assert!(self.is_due, "no request waits for a response");
+        let bytes = payload.len() as u64;
+        if bytes > PAYLOAD_BYTES_MAX {
+            return Err(TooLong { bytes, note: () });
+        }
+        self.results.push_bulk(status, bytes);
+        self.queue(payload);
         self.is_due = false;
         self.served += 1;
         Ok(())
@@ -211,7 +247,7 @@ impl TrusteeLink {
             "it has no room in a slot"
         );
         if !self.results.push(status, payload) {
-            self.outgoing.push(payload.to_vec());
+            self.queue(payload.to_vec().into());
         }
         self.is_due = false;
         self.served += 1;
@@ -255,12 +291,20 @@ impl TrusteeLink {
                 }
             }
         }
+        if self.stop == Stop::Full {
+            went |= self.announce(channel)?;
+        }
         match self.outgoing.publish(&self.port, channel) {
             Ok(pieces) => went |= pieces,
             Err(error) => {
-                self.failed = self.failed.or(error.wire());
+                if let Some(error) = error.wire() {
+                    self.fail(error);
+                }
                 return Err(error);
             }
+        }
+        if self.stop == Stop::Full && !self.has_many_queued() {
+            self.stop = Stop::No;
         }
         went |= self.incoming.publish(channel)?;
         Ok(went)
@@ -270,10 +314,10 @@ impl TrusteeLink {
     /// [`publish`](Self::publish) waits for.
     #[inline]
     pub fn has_arrived(&self) -> bool {
-        if self.failed.is_some() || self.outgoing.has_credit(&self.port) {
+        if matches!(self.stop, Stop::Failed(_)) || self.outgoing.has_credit(&self.port) {
             return true;
         }
-        if self.is_due || self.is_complete() {
+        if self.is_due || self.is_complete() || self.stop == Stop::Full {
             return false;
         }
         if self.requests.left() > 0 {
@@ -311,8 +355,48 @@ impl TrusteeLink {
         self.results.count() > 0 && self.results.left() == 0
     }
 
-    /// Whether the client has to take results first. Asked between batches only: it takes none of
-    /// a batch before it sees the whole of it.
+    /// Queues what goes in pieces. If that is much, the rest of the batch waits.
+    #[cold]
+    fn queue(&mut self, payload: Payload) {
+        self.outgoing.push(payload);
+        if self.has_many_queued() && self.results.left() > 0 && self.stop == Stop::No {
+            self.stop = Stop::Full;
+        }
+    }
+
+    /// Tells the client to take pieces of a batch that is not complete: an empty batch in its place.
+    fn announce(&mut self, channel: &mut impl Channel) -> Result<bool, LinkError> {
+        if self.ahead == self.next {
+            return Ok(false);
+        }
+        let seal = Seal {
+            sequence: self.next,
+            offset: 0,
+            count: 0,
+            has_exceptions: false,
+        };
+        match channel.push(self.place(), &[], seal.to_word()) {
+            Ok(()) => {
+                self.ahead = self.next;
+                Ok(true)
+            }
+            Err(Refusal::Busy) => Ok(false),
+            Err(Refusal::Dead) => {
+                self.outgoing.handle_refusal();
+                Err(LinkError::Dead)
+            }
+        }
+    }
+
+    #[cold]
+    fn stopped(&self) -> Result<bool, WireError> {
+        match self.stop {
+            Stop::Failed(error) => Err(error),
+            Stop::No | Stop::Full => Ok(false),
+        }
+    }
+
+    /// Whether the client has to take results first.
     #[inline(always)]
     fn has_many_queued(&self) -> bool {
         self.outgoing.queued_bytes() > QUEUED_BYTES_MAX
@@ -321,8 +405,8 @@ impl TrusteeLink {
     /// Whether the next request is here, all of it.
     #[inline(always)]
     fn is_ready(&mut self) -> Result<bool, WireError> {
-        if let Some(error) = self.failed {
-            return Err(error);
+        if !matches!(self.stop, Stop::No) {
+            return self.stopped();
         }
         if self.requests.left() == 0 && !self.take_batch()? {
             return Ok(false);
@@ -367,7 +451,7 @@ impl TrusteeLink {
 
     #[cold]
     fn fail(&mut self, error: WireError) -> WireError {
-        self.failed = Some(error);
+        self.stop = Stop::Failed(error);
         error
     }
 }

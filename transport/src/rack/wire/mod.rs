@@ -29,6 +29,7 @@ pub(crate) use header::words_of;
 pub use header::{INLINE_BYTES_MAX, Property, Request, STATUS_BITS};
 pub use reader::SlotImage;
 pub use requests::{RequestImage, RequestReader, RequestRecord};
+pub(crate) use results::Taken;
 pub use results::{ResultImage, ResultReader, ResultRecord};
 
 /// Where the bytes of a record are.

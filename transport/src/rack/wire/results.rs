@@ -84,19 +84,36 @@ impl ResultImage {
         self.count += 1;
         let words = words_of(payload.len());
         let is_inline = words + 1 + usize::from(self.left) <= self.offset;
-        let header = ResultHeader {
-            status,
-            is_bulk: !is_inline,
-            length: payload.len() as u64,
-        };
-        let end = self.offset - 1;
-        self.bytes.0[8 * end..][..8].copy_from_slice(&header.to_word().to_le_bytes());
+        let end = self.push_header(status, !is_inline, payload.len() as u64);
         self.offset = end;
         if is_inline {
             self.offset = end - words;
             put_payload(&mut self.bytes.0[8 * (end - words)..8 * end], payload);
         }
         is_inline
+    }
+
+    /// Appends a result whose payload, of so many bytes, goes in pieces.
+    ///
+    /// # Panics
+    /// If the batch has all of its results.
+    pub fn push_bulk(&mut self, status: u8, length: u64) {
+        self.left = self.left.checked_sub(1).expect("one result a request");
+        self.count += 1;
+        self.offset = self.push_header(status, true, length);
+    }
+
+    /// Puts a header below the lowest word used, and returns what is the lowest then.
+    #[inline(always)]
+    fn push_header(&mut self, status: u8, is_bulk: bool, length: u64) -> usize {
+        let header = ResultHeader {
+            status,
+            is_bulk,
+            length,
+        };
+        let end = self.offset - 1;
+        self.bytes.0[8 * end..][..8].copy_from_slice(&header.to_word().to_le_bytes());
+        end
     }
 
     /// What goes before the seal, and the seal that makes it batch `sequence`.
@@ -130,6 +147,15 @@ pub struct ResultReader {
     cursor: Cursor,
 }
 
+/// What lies in the slot of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    Nothing,
+    Batch,
+    /// Only that pieces of its results come before it is complete.
+    Notice,
+}
+
 /// One result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResultRecord<'a> {
@@ -149,9 +175,16 @@ impl ResultReader {
 
     /// Takes batch `sequence` out of its slot, if it has come.
     #[inline]
-    pub(crate) fn take(&mut self, port: &Port, sequence: u32) -> Result<bool, WireError> {
-        self.cursor
-            .take(port, RingKind::Results, sequence, WORDS_UNSEALED)
+    pub(crate) fn take(&mut self, port: &Port, sequence: u32) -> Result<Taken, WireError> {
+        let taken = self
+            .cursor
+            .take(port, RingKind::Results, sequence, WORDS_UNSEALED);
+        match taken {
+            Ok(true) => Ok(Taken::Batch),
+            Ok(false) => Ok(Taken::Nothing),
+            Err(WireError::Count(0)) => Ok(Taken::Notice),
+            Err(error) => Err(error),
+        }
     }
 
     /// Takes a batch out of an image.
