@@ -164,8 +164,8 @@ impl Channel {
         self.alive()
     }
 
-    /// The worker is about to sleep: what is under way is signalled, so that all is known to be done
-    /// when it wakes, and its descriptor becomes readable if something fails.
+    /// The worker is about to sleep: what is under way is signalled, and the descriptor becomes
+    /// readable when it is done, or fails.
     ///
     /// # Errors
     /// [`Refusal::Dead`] if something has.
@@ -173,7 +173,7 @@ impl Channel {
         if !self.is_dead && self.signals.writes > self.signalled && self.has_room() {
             self.post_nothing();
         }
-        if let (false, Err(error)) = (self.is_dead, self.pair.completions().arm(true)) {
+        if let (false, Err(error)) = (self.is_dead, self.pair.completions().arm()) {
             self.fail(error);
         }
         // After that, so that nothing is missed.
@@ -359,7 +359,7 @@ impl crate::rack::Channel for Channel {
 }
 
 impl AsFd for Channel {
-    /// Readable when something has failed, once [`settle`](Self::settle) has been called.
+    /// Readable when something has failed, or all is done, once [`settle`](Self::settle) has been called.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pair.completions().as_fd()
     }

@@ -1,7 +1,9 @@
 //! What can go wrong with RDMA, by cause.
 
+use std::ffi::c_int;
 use std::io;
 use std::net::IpAddr;
+use std::ptr::NonNull;
 
 use rustix::process::{Resource, getrlimit};
 
@@ -107,6 +109,28 @@ impl RdmaError {
             }
             _ => Self::System { call, source },
         }
+    }
+}
+
+/// What a call has made, or why it has not.
+pub(super) fn made<T>(call: &'static str, pointer: *mut T) -> Result<NonNull<T>, RdmaError> {
+    let source = io::Error::last_os_error();
+    NonNull::new(pointer).ok_or(RdmaError::System { call, source })
+}
+
+/// Whether a call that returns the number of an error has done what it should.
+pub(super) fn ok(call: &'static str, done: c_int) -> Result<(), RdmaError> {
+    match done {
+        0 => Ok(()),
+        // Some return it, and some set it.
+        -1 => Err(RdmaError::System {
+            call,
+            source: io::Error::last_os_error(),
+        }),
+        number => Err(RdmaError::System {
+            call,
+            source: io::Error::from_raw_os_error(number.abs()),
+        }),
     }
 }
 

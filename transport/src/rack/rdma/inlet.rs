@@ -123,7 +123,7 @@ impl Inlet {
     /// # Errors
     /// What the device says.
     pub fn arm(&self) -> Result<(), RdmaError> {
-        self.pair.completions().arm(false)
+        self.pair.completions().arm()
     }
 
     /// Takes what has made the descriptor readable; returns whether there was something.

@@ -253,7 +253,8 @@ const RECEIVES_AT_ONCE: usize = 64;
 /// 10 microseconds, in the code of the library: a peer without receives will have some at once.
 const RECEIVE_PAUSE: u8 = 1;
 const HOPS_MAX: u8 = 64;
-const RETRIES: u8 = 7;
+/// One more is for ever, to some devices.
+const RETRIES: u8 = 6;
 const FOR_EVER: u8 = 7;
 const TIMEOUT_UNIT_NS: u128 = 4096;
 

@@ -16,7 +16,7 @@
 //! What a device reads and writes is bounded by the region that it was told of, never by pointers
 //! of ours: a request names words of its queue pair's region and is checked against it.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, c_int, c_void};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -27,7 +27,7 @@ use rdma_mummy_sys as sys;
 
 use crate::rack::mapping::Mapping;
 use crate::rack::rdma::completion::{Completion, Operation, Status};
-use crate::rack::rdma::error::RdmaError;
+use crate::rack::rdma::error::{RdmaError, made, ok};
 use crate::rack::rdma::live::{Counted, Kind};
 use crate::rack::rdma::queue_pair::Capacity;
 use crate::rack::rdma::requests::{Gathered, Receives};
@@ -306,11 +306,12 @@ impl CompletionQueue {
         Ok(count)
     }
 
-    /// Has the descriptor become readable when something completes, or only when that is a failure;
-    /// what has completed before is to be looked for afterwards.
-    pub(super) fn arm(&self, only_failures: bool) -> Result<(), RdmaError> {
+    /// Has the descriptor become readable when something completes; what has completed before is to
+    /// be looked for afterwards.
+    pub(super) fn arm(&self) -> Result<(), RdmaError> {
+        // Not for failures alone: soft-RoCE then tells of none.
         // SAFETY: row 1.
-        let done = unsafe { sys::ibv_req_notify_cq(self.pointer.as_ptr(), only_failures.into()) };
+        let done = unsafe { sys::ibv_req_notify_cq(self.pointer.as_ptr(), 0) };
         ok("ibv_req_notify_cq", done)
     }
 
@@ -418,8 +419,7 @@ impl Pair {
     pub(super) fn is_in_order(&self) -> bool {
         let write = sys::ibv_wr_opcode::IBV_WR_RDMA_WRITE;
         // SAFETY: row 1.
-        let answer = unsafe { sys::ibv_query_qp_data_in_order(self.pointer.as_ptr(), write, 0) };
-        answer == 1
+        query_in_order().is_some_and(|ask| unsafe { ask(self.pointer.as_ptr(), write, 0) } == 1)
     }
 
     /// Posts all that was gathered, with one doorbell.
@@ -452,26 +452,18 @@ impl Pair {
     }
 }
 
-/// What a call has made, or why it has not.
-fn made<T>(call: &'static str, pointer: *mut T) -> Result<NonNull<T>, RdmaError> {
-    let source = io::Error::last_os_error();
-    NonNull::new(pointer).ok_or(RdmaError::System { call, source })
-}
-
-/// Whether a call that returns the number of an error has done what it should.
-fn ok(call: &'static str, done: c_int) -> Result<(), RdmaError> {
-    match done {
-        0 => Ok(()),
-        // Some return it, and some set it.
-        -1 => Err(RdmaError::System {
-            call,
-            source: io::Error::last_os_error(),
-        }),
-        number => Err(RdmaError::System {
-            call,
-            source: io::Error::from_raw_os_error(number.abs()),
-        }),
-    }
+/// `ibv_query_qp_data_in_order`, which the binding does not have; nor have old libraries.
+fn query_in_order() -> Option<unsafe extern "C" fn(*mut sys::ibv_qp, u32, u32) -> c_int> {
+    // SAFETY: it is the library that the binding opens, too, and it stays open.
+    let library = unsafe { libc::dlopen(c"libibverbs.so.1".as_ptr(), libc::RTLD_LAZY) };
+    let library = NonNull::new(library)?;
+    let name = c"ibv_query_qp_data_in_order";
+    // SAFETY: the library is open, and the name ends in a zero.
+    let function = NonNull::new(unsafe { libc::dlsym(library.as_ptr(), name.as_ptr()) })?;
+    // SAFETY: this is its type in the library's header.
+    Some(unsafe {
+        std::mem::transmute::<NonNull<c_void>, unsafe extern "C" fn(_, _, _) -> _>(function)
+    })
 }
 
 /// Reading from it returns at once.
