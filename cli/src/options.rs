@@ -42,12 +42,14 @@ pub(crate) struct Run {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Fabric {
-    /// Shared memory between the nodes of a host, TCP between hosts.
+    /// Shared memory between the nodes of a host; between hosts RDMA, or TCP.
     Auto,
     /// Shared memory.
     Shm,
     /// TCP.
     Tcp,
+    /// RDMA; the program must have it built in.
+    Rdma,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -110,6 +112,7 @@ impl Fabric {
             Self::Auto => "auto",
             Self::Shm => "shm",
             Self::Tcp => "tcp",
+            Self::Rdma => "rdma",
         }
     }
 }
@@ -181,9 +184,9 @@ mod tests {
                 "gossamer: invalid value '0' for '--workers <WORKERS>': must be from 1 to 1024",
             ),
             (
-                &["run", "-n", "2", "--fabric", "rdma", "--", "a"],
-                "gossamer: invalid value 'rdma' for '--fabric <FABRIC>' [possible values: auto, \
-                 shm, tcp]; see",
+                &["run", "-n", "2", "--fabric", "udp", "--", "a"],
+                "gossamer: invalid value 'udp' for '--fabric <FABRIC>' [possible values: auto, \
+                 shm, tcp, rdma]; see",
             ),
             (
                 &["run", "-n", "2", "--on-node-loss", "panic", "--", "a"],

@@ -60,6 +60,11 @@ mod outbound;
 mod peer;
 pub(crate) mod peers;
 mod properties;
+#[cfg(feature = "rdma")]
+mod rdma;
+#[cfg(not(feature = "rdma"))]
+#[path = "no_rdma.rs"]
+mod rdma;
 mod references;
 mod refs;
 mod remote;

@@ -19,6 +19,7 @@ use crate::rack::entry::CallWord;
 use crate::rack::envelope::{Kind, Nonsense, Relative};
 use crate::rack::held::Held;
 use crate::rack::peer::Peer;
+use crate::rack::rdma::Outlet;
 use crate::rack::remote::{PropertyId, Share};
 use crate::sync::{AtomicBool, Ordering};
 
@@ -49,6 +50,11 @@ pub(crate) enum Fabric {
     Opening,
     /// Shared memory, and the bells that are still to be rung.
     Shm(shm::Channel, Bells),
+    #[cfg_attr(
+        not(feature = "rdma"),
+        expect(dead_code, reason = "there is none then")
+    )]
+    Rdma(Outlet),
 }
 
 /// The two links with one worker of the node: its trustee's client here, and the reverse.
@@ -100,9 +106,9 @@ pub(crate) struct Arrival {
 
 impl Route {
     pub(crate) fn new(peer: &Peer) -> Self {
-        let fabric = match peer.shm() {
-            None => Fabric::Tcp(tcp::Channel::new()),
-            Some(_) => Fabric::Opening,
+        let fabric = match peer.shm().is_some() || peer.rdma().is_some() {
+            false => Fabric::Tcp(tcp::Channel::new()),
+            true => Fabric::Opening,
         };
         Self {
             fabric,
@@ -229,6 +235,7 @@ impl Route {
             Fabric::Tcp(channel) => client.publish(channel),
             Fabric::Opening => Ok(0),
             Fabric::Shm(channel, _) => client.publish(channel),
+            Fabric::Rdma(outlet) => client.publish(outlet),
         };
         self.is_dirty = true;
     }
@@ -240,6 +247,7 @@ impl Route {
             Fabric::Tcp(channel) => trustee.publish(channel),
             Fabric::Opening => Ok(false),
             Fabric::Shm(channel, _) => trustee.publish(channel),
+            Fabric::Rdma(outlet) => trustee.publish(outlet),
         };
         self.is_dirty = true;
     }
@@ -275,14 +283,17 @@ impl Route {
                 channel.take_bells().for_each(|worker| bells.ring(worker));
                 Ok(())
             }
+            Fabric::Rdma(outlet) => publish(&mut self.pairs, outlet),
         }
     }
 
-    /// How many slot images were handed to the connection since the last time, of a stream.
+    /// How many slot images were handed to the connection since the last time, of a stream or of
+    /// RDMA.
     pub(crate) fn take_images(&mut self) -> u64 {
         let images = match &self.fabric {
             Fabric::Tcp(channel) => channel.frames(),
             Fabric::Opening | Fabric::Shm(..) => 0,
+            Fabric::Rdma(outlet) => outlet.writes(),
         };
         images - std::mem::replace(&mut self.images_taken, images)
     }
@@ -293,6 +304,7 @@ impl Route {
             Fabric::Tcp(channel) => channel.chunk(),
             Fabric::Opening => &[],
             Fabric::Shm(_, bells) => bells.chunk(),
+            Fabric::Rdma(_) => &[],
         }
     }
 
@@ -302,7 +314,7 @@ impl Route {
         self.is_dirty |= self.has_unpublished();
         match &mut self.fabric {
             Fabric::Tcp(channel) => channel.consume(bytes),
-            Fabric::Opening => {}
+            Fabric::Opening | Fabric::Rdma(_) => {}
             Fabric::Shm(_, bells) => bells.consume(bytes),
         }
     }
@@ -326,6 +338,7 @@ impl Route {
                 channel.kill();
                 bells.clear();
             }
+            Fabric::Rdma(_) => self.fabric = Fabric::Opening,
         }
     }
 

@@ -25,6 +25,7 @@ use crate::rack::late::LateCalls;
 use crate::rack::outbound::{Answers, Question, wire};
 use crate::rack::peers::Peers;
 use crate::rack::properties::Properties;
+use crate::rack::rdma::Inlets;
 use crate::rack::refs::{self, Control, Envelope, Moment, Step};
 use crate::rack::remote::{Home, PropertyId, Remote, Share};
 use crate::rack::route::{Arrival, Note, Route};
@@ -44,6 +45,7 @@ pub(crate) struct RackSide {
     /// Calls that have ended before they were sent; told of in the next turn.
     pub(super) unsent: RefCell<Vec<(Continuation, CallError)>>,
     is_dirty: Cell<bool>,
+    pub(super) rdma: Inlets,
     /// Where other processes see whether the worker sleeps.
     parking: Vec<Parking>,
     is_announced: Cell<bool>,
@@ -83,6 +85,7 @@ impl RackSide {
             parked: RefCell::default(),
             unsent: RefCell::default(),
             is_dirty: Cell::new(false),
+            rdma: Inlets::default(),
             words: Words::new(),
             properties: Properties::default(),
             answer: Cell::default(),
@@ -99,7 +102,7 @@ impl RackSide {
         if worker.client.is_closed() {
             return false;
         }
-        let mut progressed = false;
+        let mut progressed = self.poll_rdma(worker);
         if !self.unsent.borrow().is_empty() {
             progressed |= self.tell_unsent(worker);
         }
@@ -132,7 +135,8 @@ impl RackSide {
             self.is_announced.set(true);
         }
         !worker.client.is_closed()
-            && (self.is_dirty.get()
+            && (self.sees_rdma(worker)
+                || self.is_dirty.get()
                 || !self.unsent.borrow().is_empty()
                 || self.routes.iter().any(|route| route.borrow().has_arrived()))
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rdma_mummy_sys::{ibv_event_type, ibv_port_state};
 
 use crate::rack::mapping::Mapping;
-use crate::rack::rdma::card::{Card, NUMBER_MAX, gid_of};
+use crate::rack::rdma::card::{Card, NUMBER_MAX, gid_of, is_ipv4};
 use crate::rack::rdma::error::RdmaError;
 use crate::rack::rdma::queue_pair::QueuePair;
 use crate::rack::rdma::settings::Settings;
@@ -278,7 +278,7 @@ fn choose(
             });
             continue;
         }
-        if let Some(gid) = choose_gid(&gids, &port, settings.gid, address) {
+        if let Some(gid) = choose_gid(&gids, &port, settings, address) {
             return Ok((port, gid));
         }
         reason.get_or_insert_with(|| match settings.gid {
@@ -292,13 +292,20 @@ fn choose(
     Err(reason.unwrap_or(RdmaError::NoDevice))
 }
 
-fn choose_gid(gids: &[Gid], port: &Port, index: Option<u32>, address: IpAddr) -> Option<Gid> {
+/// The address that is asked for; else that of the node by RoCE v2, or, of a device that is asked
+/// for, the first that is one of IPv4.
+fn choose_gid(gids: &[Gid], port: &Port, settings: &Settings, address: IpAddr) -> Option<Gid> {
     let ours = gids.iter().filter(|gid| gid.port == port.number.into());
     // Tables are no longer than what a number of a byte names.
     let mut ours = ours.filter(|gid| gid.index <= u8::MAX.into());
-    let found = match (index, port.is_ethernet) {
+    let found = match (settings.gid, port.is_ethernet) {
         (Some(index), _) => ours.find(|gid| gid.index == index),
-        (None, true) => ours.find(|gid| gid.kind == ROCE_V2 && gid.bytes == gid_of(address)),
+        (None, true) => {
+            let mut ours = ours.filter(|gid| gid.kind == ROCE_V2);
+            let is_named = settings.device.is_some();
+            let exact = ours.clone().find(|gid| gid.bytes == gid_of(address));
+            exact.or_else(|| ours.find(|gid| is_named && is_ipv4(gid.bytes)))
+        }
         // A port of InfiniBand is known by its number.
         (None, false) => ours.next(),
     };
@@ -341,7 +348,11 @@ mod tests {
             gid(3, 1, ROCE_V2, address),
         ];
         let chosen = |index, is_ethernet| {
-            let found = choose_gid(&gids, &port(is_ethernet), index, address);
+            let settings = Settings {
+                gid: index,
+                ..Settings::default()
+            };
+            let found = choose_gid(&gids, &port(is_ethernet), &settings, address);
             found.map(|gid| gid.index)
         };
         assert_eq!(chosen(None, true), Some(3));
@@ -349,6 +360,10 @@ mod tests {
         assert_eq!(chosen(Some(2), true), None, "it is of the other port");
         assert_eq!(chosen(None, false), Some(0));
         let nobody = IpAddr::from([10, 0, 0, 9]);
-        assert_eq!(choose_gid(&gids, &port(true), None, nobody), None);
+        let mut settings = Settings::default();
+        assert_eq!(choose_gid(&gids, &port(true), &settings, nobody), None);
+        settings.device = Some("this".to_owned());
+        let first = choose_gid(&gids, &port(true), &settings, nobody);
+        assert_eq!(first.map(|gid| gid.index), Some(0));
     }
 }

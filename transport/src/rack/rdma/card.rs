@@ -74,6 +74,11 @@ pub(super) fn gid_of(address: IpAddr) -> [u8; 16] {
     }
 }
 
+/// Whether an address of RoCE v2 is one of IPv4, which is set up on purpose.
+pub(super) fn is_ipv4(gid: [u8; 16]) -> bool {
+    Ipv6Addr::from(gid).to_ipv4_mapped().is_some()
+}
+
 /// An address of RoCE v2 as people write it.
 pub(super) fn text_of(gid: [u8; 16]) -> String {
     let address = Ipv6Addr::from(gid);

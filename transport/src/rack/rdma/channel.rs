@@ -42,7 +42,6 @@ pub struct Channel {
     signals: Signals,
     failure: Option<RdmaError>,
     is_dead: bool,
-    polls: u32,
 }
 
 /// Where a channel writes.
@@ -145,20 +144,18 @@ impl Opening {
             signals: Signals::default(),
             failure: None,
             is_dead: false,
-            polls: 0,
         })
     }
 }
 
 impl Channel {
-    /// Looks for what has failed, now and then; to be called once a turn.
+    /// Looks for what has failed; to be called now and then.
     ///
     /// # Errors
     /// [`Refusal::Dead`] if something has.
     #[inline]
     pub fn poll(&mut self) -> Result<(), Refusal> {
-        self.polls = self.polls.wrapping_add(1);
-        if self.polls.is_multiple_of(POLL_EVERY) && self.signals.writes > self.done {
+        if self.signals.writes > self.done {
             self.look();
         }
         self.alive()
@@ -181,10 +178,11 @@ impl Channel {
         self.alive()
     }
 
-    /// Takes what has made the descriptor readable.
-    pub fn take_events(&mut self) {
-        self.pair.completions().take_events();
+    /// Takes what has made the descriptor readable; returns whether there was something.
+    pub fn take_events(&mut self) -> bool {
+        let taken = self.pair.completions().take_events();
         self.look();
+        taken
     }
 
     /// How many WRITEs there were, and how many of them were signalled.
@@ -380,7 +378,5 @@ pub const SIGNAL_EVERY: u32 = 1000;
 /// How many WRITEs may be under way.
 const SENDS_MIN: u32 = 16;
 const SENDS_MAX: u32 = 4096;
-/// A look at the completion queue costs as much as one at a few links.
-const POLL_EVERY: u32 = 64;
 
 const _: () = assert!(2 * SIGNAL_EVERY <= SENDS_MAX);

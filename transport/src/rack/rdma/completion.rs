@@ -45,6 +45,27 @@ impl Status {
     pub fn is_flushed(self) -> bool {
         self.0 == status::IBV_WC_WR_FLUSH_ERR
     }
+
+    /// Whether the peer did not answer, or is out of reach.
+    pub fn is_unanswered(self) -> bool {
+        matches!(
+            self.0,
+            status::IBV_WC_RETRY_EXC_ERR
+                | status::IBV_WC_RNR_RETRY_EXC_ERR
+                | status::IBV_WC_RESP_TIMEOUT_ERR
+                | status::IBV_WC_LOC_QP_OP_ERR
+        )
+    }
+
+    /// Whether the peer refused what was asked for.
+    pub fn is_refused(self) -> bool {
+        matches!(
+            self.0,
+            status::IBV_WC_REM_ACCESS_ERR
+                | status::IBV_WC_REM_INV_REQ_ERR
+                | status::IBV_WC_REM_OP_ERR
+        )
+    }
 }
 
 impl Display for Status {
