@@ -52,7 +52,7 @@ pub enum FabricError {
         node: usize,
     },
     /// RDMA was asked for, and cannot be used by this node; the source says what to do.
-    #[error("this node cannot use RDMA: {source}")]
+    #[error("this node cannot use RDMA")]
     Rdma {
         /// Why.
         source: Box<dyn std::error::Error + Send + Sync>,

@@ -21,6 +21,7 @@ use futures::channel::oneshot;
 use futures::future::{Either, select};
 use futures::{AsyncReadExt, AsyncWriteExt};
 use gossamer_executor::io::{Interest, Watch};
+use gossamer_executor::time::sleep;
 use gossamer_transport::rack::rdma::{
     Adapter, Card, Channel, GEOMETRY, Inlet, Memory, Opening, RdmaError, SIGNAL_EVERY, Settings,
 };
@@ -242,7 +243,7 @@ impl RdmaPeer {
                 route.fabric = Fabric::Rdma(outlet);
                 route.is_dirty = true;
             }
-            side.rdma.is_used.set(true);
+            side.rdma.begin();
             side.set_dirty();
         });
         drop(gossamer_executor::spawn(async move {
@@ -288,7 +289,7 @@ impl RdmaPeer {
             is_told: false,
         };
         let at = with_side(|_, side| {
-            side.rdma.is_used.set(true);
+            side.rdma.begin();
             side.rdma.attended.borrow_mut().insert(attended)
         })?;
         let events = events(descriptor, || {
@@ -397,6 +398,23 @@ impl RackSide {
     }
 }
 
+impl Inlets {
+    /// There is a connection from now on: what a device, or its driver, has forgotten to tell of is
+    /// looked for now and then, which costs next to nothing.
+    fn begin(&self) {
+        if self.is_used.replace(true) {
+            return;
+        }
+        drop(gossamer_executor::spawn(async {
+            let mut lives = true;
+            while lives {
+                sleep(LOOK_PAUSE).await;
+                lives = with_side(|worker, side| side.poll_connections(worker)).is_some();
+            }
+        }));
+    }
+}
+
 impl Attended {
     /// Takes what has come, and wakes whom it is for; returns whether there was anything.
     fn poll(&mut self, worker: &Worker) -> bool {
@@ -466,5 +484,7 @@ fn with_side<R>(f: impl FnOnce(&Worker, &RackSide) -> R) -> Option<R> {
     })
 }
 
+/// How long what a device has forgotten to tell of may wait.
+const LOOK_PAUSE: Duration = Duration::from_millis(100);
 /// So often failures are looked for while nothing is sent.
 const TURNS_PER_LOOK: u32 = 64;

@@ -16,7 +16,7 @@ use crate::rack::rdma::completion::{Operation, Status};
 pub enum RdmaError {
     /// There is no library of verbs, or the system knows none: load `ib_uverbs`, install
     /// `libibverbs1`, or use another fabric.
-    #[error("this host offers no RDMA ({source})")]
+    #[error("this host offers no RDMA")]
     Unsupported {
         /// What the library says, or what is there instead of it.
         source: io::Error,
