@@ -10,6 +10,7 @@
 //! also if this command is killed.
 
 mod environment;
+mod fabric;
 mod guard;
 mod launch;
 mod node;
@@ -45,7 +46,14 @@ fn command() -> ExitCode {
             return ExitCode::from(status);
         }
     };
-    match launch::run(&options) {
+    let run = match options {
+        options::Action::Run(run) => run,
+        options::Action::Fabric(options) => {
+            fabric::run(&options);
+            return ExitCode::SUCCESS;
+        }
+    };
+    match launch::run(&run) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             eprintln!("gossamer: {error}");

@@ -5,6 +5,8 @@ use std::ffi::OsString;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::fabric::FabricOptions;
+
 /// Shares state by delegation, on one machine or a rack.
 #[derive(Debug, Parser)]
 #[command(name = "gossamer", version, after_help = STATUSES)]
@@ -14,9 +16,11 @@ struct Command {
 }
 
 #[derive(Debug, Subcommand)]
-enum Action {
+pub(crate) enum Action {
     /// Starts the nodes of a rack on this host.
     Run(Run),
+    /// Shows by what this host can reach others, and why not by the rest.
+    Fabric(FabricOptions),
 }
 
 /// How a rack is to be run.
@@ -68,11 +72,9 @@ pub(crate) struct Unusable {
     pub(crate) status: u8,
 }
 
-pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Run, Unusable> {
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Action, Unusable> {
     match Command::try_parse_from(arguments) {
-        Ok(Command {
-            action: Action::Run(run),
-        }) => Ok(run),
+        Ok(Command { action }) => Ok(action),
         Err(error) => Err(match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Unusable {
                 text: error.to_string(),
@@ -156,7 +158,9 @@ mod tests {
     #[test]
     fn all_options() {
         let all = "gossamer run -n 3 --workers 2 --fabric shm --on-node-loss survive -- a -n b";
-        let run = parse(all.split(' ').map(OsString::from)).unwrap();
+        let Ok(Action::Run(run)) = parse(all.split(' ').map(OsString::from)) else {
+            panic!("it is to run");
+        };
         assert_eq!((run.nodes, run.workers), (3, Some(2)));
         assert_eq!(run.fabric.word(), "shm");
         assert_eq!(run.on_node_loss.word(), "survive");
