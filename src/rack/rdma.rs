@@ -191,8 +191,8 @@ fn tell_of_fallback(me: u32, membership: &Membership) {
     let ours = &members[me as usize];
     if far.clone().next().is_some() && !ours.has_rdma {
         let error = open(ours.address.ip()).err();
-        let reason = error.map_or_else(String::new, |error| format!(": {error}"));
-        eprintln!("gossamer: node {me} reaches other hosts by TCP{reason}");
+        let reason = error.map_or_else(String::new, |error| with_causes(&error));
+        eprintln!("gossamer: node {me} reaches other hosts by TCP: {reason}");
     } else if let Some(without) = far.find(|member| !member.has_rdma) {
         let node = without.node;
         eprintln!("gossamer: node {node} has no RDMA device, and is reached by TCP");
@@ -455,7 +455,7 @@ fn lose(worker: &Worker, node: u32, error: &RdmaError) {
 /// Says what has failed, as nobody but an operator can do something about it.
 #[cold]
 fn tell(node: u32, error: &RdmaError) -> Cause {
-    eprintln!("gossamer: RDMA with node {node}: {error}");
+    eprintln!("gossamer: RDMA with node {node}: {}", with_causes(error));
     match error {
         RdmaError::Failed { status, .. } if status.is_unanswered() => Cause::RdmaUnanswered,
         RdmaError::Failed { status, .. } if status.is_refused() => Cause::RdmaRefused,
@@ -463,6 +463,11 @@ fn tell(node: u32, error: &RdmaError) -> Cause {
         RdmaError::DeviceGone => Cause::RdmaDeviceGone,
         _ => Cause::RdmaFailed,
     }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Takes what makes a descriptor readable, again and again; the turn in which it is woken does the
