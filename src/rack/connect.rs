@@ -213,7 +213,7 @@ async fn open_fabric(
 
 /// Why a connection did not open.
 #[derive(Debug)]
-pub(super) enum OpenError {
+pub(crate) enum OpenError {
     /// This process has no descriptor or memory left for it, which says nothing of the other.
     Resources(io::Error),
     /// Nobody has answered at its address.
