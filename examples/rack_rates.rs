@@ -14,7 +14,7 @@ use gossamer::rack::{self, Trust};
 
 #[gossamer::main]
 async fn main() {
-    let far = rack::trustees().last().expect("there is a node");
+    let far = *rack::trustees().last().expect("there is a node");
     let counter = rack::entrust_on(far, |start: u64| start, 0).await;
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
