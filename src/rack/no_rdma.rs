@@ -23,7 +23,7 @@ pub(crate) enum RdmaPeer {}
 #[derive(Debug)]
 pub(crate) enum Outlet {}
 #[derive(Debug, Default)]
-pub(crate) struct Inlets;
+pub(crate) struct Inlets {}
 
 /// RDMA was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -98,13 +98,13 @@ impl Channel for Outlet {
 impl RackSide {
     #[inline(always)]
     pub(super) fn poll_rdma(&self, _: &Worker) -> bool {
-        let Inlets = self.rdma;
+        let Inlets {} = self.rdma;
         false
     }
 
     #[inline(always)]
     pub(super) fn sees_rdma(&self, _: &Worker) -> bool {
-        let Inlets = self.rdma;
+        let Inlets {} = self.rdma;
         false
     }
 }

@@ -93,19 +93,14 @@ impl Gathered {
     /// Takes all that are there: the first, from which the others follow; null for none.
     pub(super) fn take(&mut self) -> *mut sys::ibv_send_wr {
         let count = std::mem::take(&mut self.count);
-        let (first, part) = (self.sends.as_mut_ptr(), self.parts.as_mut_ptr());
-        for at in 0..count {
-            // SAFETY: row 1: there are as many, of both.
-            let send = unsafe { &mut *first.add(at) };
-            // SAFETY: as above.
-            send.sg_list = unsafe { part.add(at) };
-            send.next = match at + 1 < count {
-                // SAFETY: as above.
-                true => unsafe { first.add(at + 1) },
-                false => null_mut(),
-            };
+        let mut next = null_mut();
+        let sends = self.sends[..count].iter_mut();
+        for (send, part) in sends.zip(&mut self.parts[..count]).rev() {
+            send.sg_list = part;
+            send.next = next;
+            next = send;
         }
-        if count > 0 { first } else { null_mut() }
+        next
     }
 }
 
@@ -123,16 +118,11 @@ impl Receives {
     /// The first of as many as asked for, or as there are; and how many follow each other.
     pub(super) fn first(&mut self, count: usize) -> (*mut sys::ibv_recv_wr, usize) {
         let count = count.min(self.0.len());
-        let first = self.0.as_mut_ptr();
-        for at in 0..count {
-            // SAFETY: row 1: there are as many.
-            let receive = unsafe { &mut *first.add(at) };
-            receive.next = match at + 1 < count {
-                // SAFETY: as above.
-                true => unsafe { first.add(at + 1) },
-                false => null_mut(),
-            };
+        let mut next = null_mut();
+        for receive in self.0[..count].iter_mut().rev() {
+            receive.next = next;
+            next = receive;
         }
-        (first, count)
+        (next, count)
     }
 }

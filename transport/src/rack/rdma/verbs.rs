@@ -32,6 +32,9 @@ use crate::rack::rdma::live::{Counted, Kind};
 use crate::rack::rdma::queue_pair::Capacity;
 use crate::rack::rdma::requests::{Gathered, Receives};
 
+/// The bytes of an address; its index, port and kind.
+pub(super) type GidEntry = ([u8; 16], [u32; 3]);
+
 /// An owner of what the library has made, which `$end` ends, and how it is counted.
 macro_rules! owner {
     ($(#[$doc:meta])* $name:ident of $made:ident until $end:ident with {
@@ -151,8 +154,8 @@ impl Device {
         Ok(unsafe { found.assume_init() })
     }
 
-    /// The addresses of all its ports: bytes, and index, port and kind.
-    pub(super) fn gids(&self) -> Result<Vec<([u8; 16], [u32; 3])>, RdmaError> {
+    /// The addresses of all its ports.
+    pub(super) fn gids(&self) -> Result<Vec<GidEntry>, RdmaError> {
         let mut found = vec![MaybeUninit::<sys::ibv_gid_entry>::zeroed(); GIDS_MAX];
         let (context, target) = (self.pointer.as_ptr(), found.as_mut_ptr().cast());
         // SAFETY: rows 1 and 4: there is room for so many.
