@@ -78,7 +78,7 @@ fn options_that_cannot_be_used() {
     for arguments in [
         &["run", "-n", "0", "--", "true"][..],
         &["run", "-n", "2", "--workers", "0", "--", "true"],
-        &["run", "-n", "2", "--fabric", "rdma", "--", "true"],
+        &["run", "-n", "2", "--fabric", "udp", "--", "true"],
         &["run", "-n", "2", "--on-node-loss", "x", "--", "true"],
         &["run", "-n", "2"],
         &["run", "--", "true"],
