@@ -43,6 +43,14 @@ impl Guard {
         self.pipe.as_ref().map(AsRawFd::as_raw_fd)
     }
 
+    /// Nothing of a group is left: its number may stand for another one from now on.
+    pub(crate) fn forget(&self, group: Pid) {
+        if let Some(mut pipe) = self.pipe.as_ref() {
+            // If it is gone, it kills nobody.
+            let _ = pipe.write_all(format!("-{}\n", group.as_raw_nonzero()).as_bytes());
+        }
+    }
+
     /// Nothing is left to be ended.
     pub(crate) fn dismiss(&mut self) {
         if let Some(mut pipe) = self.pipe.take() {
@@ -69,7 +77,13 @@ pub(crate) fn main() -> ExitCode {
     for line in io::stdin().lock().lines() {
         match line {
             Ok(line) if line == DISMISSED => return ExitCode::SUCCESS,
-            Ok(line) => groups.extend(line.parse().ok().and_then(Pid::from_raw)),
+            Ok(line) => match line.strip_prefix('-') {
+                Some(gone) => {
+                    let gone = gone.parse().ok().and_then(Pid::from_raw);
+                    groups.retain(|group| Some(*group) != gone);
+                }
+                None => groups.extend(line.parse().ok().and_then(Pid::from_raw)),
+            },
             Err(_) => break,
         }
     }
