@@ -7,6 +7,7 @@
 //! **Invariant:** a group is known before its program runs, as the process itself says so: the
 //! launcher may die between starting it and saying anything.
 
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, Write};
 use std::os::fd::AsRawFd;
@@ -15,6 +16,7 @@ use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::daemon::remains;
 use crate::node::THIS_EXECUTABLE;
 
 /// The launcher's end.
@@ -25,9 +27,12 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    pub(crate) fn start() -> io::Result<Self> {
+    /// One that ends, besides groups, all processes in whose environment a mark stands, if it is
+    /// told of one.
+    pub(crate) fn start(mark: Option<&str>) -> io::Result<Self> {
         let mut process = Command::new(THIS_EXECUTABLE)
             .arg(WORD)
+            .args(mark)
             .stdin(Stdio::piped())
             // So that whoever reads the launcher's output does not wait for the guard.
             .stdout(Stdio::null())
@@ -72,7 +77,8 @@ pub(crate) fn register(launcher: i32, pipe: i32) -> io::Result<()> {
 }
 
 /// Of the guard's process.
-pub(crate) fn main() -> ExitCode {
+pub(crate) fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let mark = arguments.next().and_then(|mark| mark.into_string().ok());
     let mut groups = Vec::new();
     for line in io::stdin().lock().lines() {
         match line {
@@ -90,6 +96,10 @@ pub(crate) fn main() -> ExitCode {
     for group in groups {
         // It may have ended by itself.
         let _ = kill_process_group(group, Signal::KILL);
+    }
+    // What has left its group.
+    if let Some(mark) = mark {
+        remains::end(&[mark]);
     }
     ExitCode::SUCCESS
 }

@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     match arguments.next() {
         // What this executable does in the processes that it starts.
         Some(word) if word == node::WORD => node::main(arguments),
-        Some(word) if word == guard::WORD => guard::main(),
+        Some(word) if word == guard::WORD => guard::main(arguments),
         _ => command(),
     }
 }

@@ -277,7 +277,8 @@ impl Node<'_> {
             self.daemon.guard().forget(group);
             let _ = process.child.wait();
             let program = format!("GOSSAMER_PROGRAM={}", self.plan.program);
-            remains::end(&[self.daemon.mark(), program]);
+            let [mark, _] = self.daemon.marks();
+            remains::end(&[mark, program]);
             process.streams.end();
         }
         self.rendezvous = None;

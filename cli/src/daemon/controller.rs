@@ -283,20 +283,27 @@ impl Control<'_> {
     /// its group and keeps a stream open is not waited for.
     fn print_rest(&mut self) {
         let mut seen = self.running.log.place();
+        let mut deadline = Instant::now() + GRACE_OF_STREAMS;
+        let mut ping = Instant::now();
         while self.streams > 0 {
-            let deadline = Instant::now() + GRACE_OF_STREAMS;
-            match self.next(deadline) {
-                Some(Event::Printed) => self.streams -= 1,
-                Some(Event::LauncherLost) => return,
-                Some(event) => self.handle(event),
-                None => {
-                    let now = self.running.log.place();
-                    if std::mem::replace(&mut seen, now) == now && !self.running.is_blocked() {
-                        return;
-                    }
-                }
+            let now = Instant::now();
+            if now >= ping {
+                self.send(ToNode::Ping);
+                ping = now + self.daemon.settings.interval();
             }
-            self.send(ToNode::Ping);
+            if now >= deadline {
+                let place = self.running.log.place();
+                if std::mem::replace(&mut seen, place) == place && !self.running.is_blocked() {
+                    return;
+                }
+                deadline = now + GRACE_OF_STREAMS;
+            }
+            match self.next(deadline.min(ping)) {
+                Some(Event::Printed) => self.streams -= 1,
+                Some(Event::LauncherLost) if self.launcher.is_some() => return,
+                Some(event) => self.handle(event),
+                None => {}
+            }
         }
     }
 

@@ -23,7 +23,7 @@ mod programs;
 pub(crate) mod rack_file;
 pub(crate) mod refusal;
 mod refusals;
-mod remains;
+pub(crate) mod remains;
 mod roster;
 mod serve;
 mod settings;
@@ -94,6 +94,8 @@ pub(crate) struct Daemon {
     links: Arc<Links>,
     spawner: Spawner,
     guard: Guard,
+    /// What stands in the environment of the nodes of this daemon and none before or after it.
+    life: String,
     roster: Mutex<Roster>,
     refusals: Mutex<Refusals>,
     /// How many that have proved themselves are connected.
@@ -118,6 +120,7 @@ pub(crate) fn run(options: &Options) -> Result<u8, DaemonError> {
         address,
         incarnation: incarnation().map_err(system("the system gives no random numbers"))?,
     };
+    let life = format!("{LIFE}={:016x}", card.incarnation);
     let (spawner, orders) = Spawner::new();
     end_on_signals(&spawner).map_err(system("signals cannot be heard"))?;
     let daemon = Arc::new(Daemon {
@@ -129,7 +132,8 @@ pub(crate) fn run(options: &Options) -> Result<u8, DaemonError> {
         programs: Programs::default(),
         links: Links::listen().map_err(system("nodes cannot be listened to"))?,
         spawner,
-        guard: Guard::start().map_err(system("the guard cannot be started"))?,
+        guard: Guard::start(Some(&life)).map_err(system("the guard cannot be started"))?,
+        life,
         refusals: Mutex::default(),
         connections: AtomicUsize::new(0),
         settings,
@@ -247,13 +251,10 @@ impl Daemon {
         }
     }
 
-    /// What stands in the environment of all nodes of this host.
-    fn mark(&self) -> String {
-        mark(&self.folder)
-    }
-
-    fn mark_parts(&self) -> (&'static str, &std::ffi::OsStr) {
-        (MARK, self.folder.path().as_os_str())
+    /// What stands in the environment of all nodes: by the one a daemon that comes after this finds
+    /// what it has left, by the other the guard.
+    fn marks(&self) -> [String; 2] {
+        [mark(&self.folder), self.life.clone()]
     }
 
     /// For the operator.
@@ -319,3 +320,4 @@ const BACKLOG: i32 = 1024;
 const CONNECTIONS_MAX: usize = 2048;
 
 const MARK: &str = "GOSSAMER_DAEMON_FOLDER";
+const LIFE: &str = "GOSSAMER_DAEMON_LIFE";

@@ -42,9 +42,9 @@ pub(crate) fn command(
         .map(|placed| format!("{}={}", placed.host, placed.address.ip()))
         .collect();
     let key = blake3::Hash::from(plan.key);
-    let (mark, value) = daemon.mark_parts();
+    let marks = daemon.marks();
     command
-        .env(mark, value)
+        .envs(marks.iter().filter_map(|mark| mark.split_once('=')))
         .env("GOSSAMER_PROGRAM", &plan.program)
         .env("GOSSAMER_HOSTS", hosts.join(","))
         .env("GOSSAMER_LINK", daemon.links.expect(link)?)
