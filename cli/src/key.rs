@@ -100,7 +100,7 @@ impl RackKey {
         derived.finalize().into()
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn new(bytes: [u8; KEY_BYTES]) -> Self {
         Self(bytes)
     }

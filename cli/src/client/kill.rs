@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{ClientError, Contact};
+use super::{ClientError, Contact, say};
 use crate::control::message::{Reply, Request};
 use crate::options::Kill;
 
@@ -18,7 +18,8 @@ pub(crate) fn run(kill: &Kill) -> Result<u8, ClientError> {
         _ => return Err(connection.unexpected()),
     }
     if kill.list.json {
-        println!("{:#}", json!({"id": kill.id, "signal": kill.signal}));
+        let killed = json!({"id": kill.id, "signal": kill.signal});
+        say(format_args!("{killed:#}"))?;
     }
     Ok(0)
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::printing::Printing;
-use super::{ClientError, Connection, Contact};
+use super::{ClientError, Connection, Contact, say};
 use crate::control::message::{Chunk, ProgramState, Reply, Request};
 use crate::daemon::refusal::Refusal;
 use crate::options::Logs;
@@ -37,7 +37,7 @@ pub(crate) fn run(logs: &Logs) -> Result<u8, ClientError> {
         }
         match logs.list.json {
             false => printing.print(&chunk)?,
-            true => println!("{}", to_json(&chunk, &program)),
+            true => say(to_json(&chunk, &program))?,
         }
     }
 }

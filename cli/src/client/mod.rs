@@ -10,7 +10,8 @@ pub(crate) mod run;
 pub(crate) mod stats;
 mod table;
 
-use std::io;
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -81,13 +82,18 @@ pub(crate) struct Connection {
     pub(crate) receiver: Receiver,
 }
 
+/// Prints a line, if anybody reads it.
+fn say(text: impl Display) -> io::Result<()> {
+    writeln!(io::stdout().lock(), "{text}")
+}
+
 pub(crate) fn keygen(keygen: &Keygen) -> Result<u8, ClientError> {
     let path = match &keygen.file {
         Some(path) => path.clone(),
         None => default_path()?,
     };
     RackKey::create(&path)?;
-    println!("{}", path.display());
+    say(path.display())?;
     Ok(0)
 }
 

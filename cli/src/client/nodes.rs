@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::table::{self, bytes};
-use super::{ClientError, Contact};
+use super::{ClientError, Contact, say};
 use crate::control::message::HostState;
 use crate::options::List;
 
@@ -11,7 +11,7 @@ pub(crate) fn run(list: &List) -> Result<u8, ClientError> {
     let hosts = Contact::new(&list.rack, "")?.hosts()?;
     if list.json {
         let hosts: Vec<_> = hosts.iter().map(to_json).collect();
-        println!("{:#}", json!(hosts));
+        say(format_args!("{:#}", json!(hosts)))?;
         return Ok(0);
     }
     let titles = [

@@ -4,7 +4,7 @@ use std::thread;
 
 use serde_json::json;
 
-use super::{ClientError, Contact, table};
+use super::{ClientError, Contact, say, table};
 use crate::control::message::{HostState, ProgramState, Reply, Request};
 use crate::options::Ps;
 
@@ -31,7 +31,7 @@ pub(crate) fn run(ps: &Ps) -> Result<u8, ClientError> {
     programs.retain(|program| ps.all || program.status.is_none());
     if ps.list.json {
         let programs: Vec<_> = programs.iter().map(to_json).collect();
-        println!("{:#}", json!(programs));
+        say(format_args!("{:#}", json!(programs)))?;
         return Ok(0);
     }
     let rows: Vec<_> = programs.iter().map(row).collect();

@@ -10,7 +10,7 @@ use signal_hook::iterator::Signals;
 
 use super::executable::{Executable, facts_of};
 use super::printing::Printing;
-use super::{ClientError, Connection, Contact};
+use super::{ClientError, Connection, Contact, say};
 use crate::control::connection::{CHUNK_BYTES_MAX, Sender, end_of};
 use crate::control::message::{
     Bytes, Chunk, FromProgram, Placed, Program, Reply, Request, ToProgram,
@@ -91,7 +91,7 @@ fn start(
 fn detach(mut connection: Connection, id: &str) -> Result<u8, ClientError> {
     match connection.receiver.receive() {
         Ok(FromProgram::Started) => {
-            println!("{id}");
+            say(id)?;
             Ok(0)
         }
         Ok(FromProgram::Refused(refusal)) => Err(refusal.into()),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::table::{self, bytes};
-use super::{ClientError, Contact};
+use super::{ClientError, Contact, say};
 use crate::control::message::{NodeStats, Reply, Request};
 use crate::options::Stats;
 
@@ -15,7 +15,7 @@ pub(crate) fn run(stats: &Stats) -> Result<u8, ClientError> {
         return Err(connection.unexpected());
     };
     if stats.list.json {
-        println!("{:#}", json!(nodes));
+        say(format_args!("{:#}", json!(nodes)))?;
         return Ok(0);
     }
     let own = ["NODE", "HOST", "PID", "RESIDENT", "CPU", "WORKER"];

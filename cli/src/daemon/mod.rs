@@ -31,7 +31,7 @@ mod shelf;
 mod spawner;
 mod watch;
 
-use std::io;
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -259,7 +259,8 @@ impl Daemon {
 
     /// For the operator.
     fn log(&self, text: &str) {
-        eprintln!("gossamer daemon: {text}");
+        // A terminal may have gone; the daemon does not need it.
+        let _ = writeln!(io::stderr(), "gossamer daemon: {text}");
     }
 }
 

@@ -56,7 +56,16 @@ pub(crate) fn place_on(hosts: &[HostState], program: &Program) -> Result<Vec<Pla
         address: host.address,
         workers,
     });
-    Ok(placed.collect())
+    let placed: Vec<_> = placed.collect();
+    match placed.is_empty() {
+        // No command asks for nothing.
+        true => Err(Refusal::Unexpected {
+            host: hosts
+                .first()
+                .map_or_else(String::new, |host| host.name.clone()),
+        }),
+        false => Ok(placed),
+    }
 }
 
 /// Asks all hosts for their nodes, at the same time.

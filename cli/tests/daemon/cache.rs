@@ -1,6 +1,7 @@
 //! Executables, where there is little room for them.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use crate::rack::Rack;
@@ -25,7 +26,7 @@ fn executable_that_is_larger_than_the_cache() {
             "x".repeat(40_000)
         );
         fs::write(&script, text).expect("there is room");
-        let mode = fs::Permissions::from(std::os::unix::fs::PermissionsExt::from_mode(0o755));
+        let mode = fs::Permissions::from_mode(0o755);
         fs::set_permissions(&script, mode).expect("it is ours");
         let said = rack.says(0, &["run", "--", script.to_str().expect("text")]);
         assert!(said.contains(&format!("[1@b] number {number}")), "{said}");
