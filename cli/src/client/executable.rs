@@ -5,7 +5,6 @@ use std::io::{self, Read, Seek};
 use std::path::Path;
 
 use super::{ClientError, Contact};
-use crate::control::frame::PIECE_BYTES_MAX;
 use crate::control::message::{Facts, Hash, HostState, Placed, Reply, Request};
 
 #[derive(Debug)]
@@ -86,18 +85,20 @@ impl Executable {
             Reply::Done => {}
             _ => return Err(connection.unexpected()),
         }
-        let mut piece = vec![0; PIECE_BYTES_MAX];
         let mut sent = 0;
+        let mut unread = None;
         while sent < self.bytes {
-            let read = read_at(&self.file, &mut piece, sent);
-            let read = read.map_err(|source| ClientError::Executable {
-                path: self.path.clone(),
-                source,
-            })?;
-            if connection.sender.send_bytes(&piece[..read]).is_err() {
-                break; // the answer says why
+            let fill = |piece: &mut [u8]| {
+                read_at(&self.file, piece, sent).inspect_err(|error| unread = Some(error.kind()))
+            };
+            match connection.sender.send_filled(fill) {
+                Ok(bytes) => sent += bytes as u64,
+                Err(_) => break, // the answer says why
             }
-            sent += read as u64;
+        }
+        if let Some(kind) = unread {
+            let (path, source) = (self.path.clone(), kind.into());
+            return Err(ClientError::Executable { path, source });
         }
         match connection.receiver.receive() {
             Ok(Reply::Done) => Ok(()),

@@ -133,8 +133,15 @@ fn fail(rack: &mut Rack, fault: Fault, random: &mut Random) {
     // No host needs another for that.
     (0..BYSTANDER).for_each(|host| rack.await_nothing(host));
     match fault {
-        Fault::Daemon(host) => rack.restart_daemon(host),
-        Fault::Cut(host) => rack.network().set_port(host, "up"),
+        Fault::Daemon(host) => {
+            await_loss(rack, host);
+            rack.restart_daemon(host);
+        }
+        Fault::Cut(host) => {
+            await_loss(rack, host);
+            rack.await_hosts(host, 1);
+            rack.network().set_port(host, "up");
+        }
         Fault::Node(_) | Fault::Launcher => {}
     }
     (0..HOSTS).for_each(|host| rack.await_hosts(host, HOSTS));
@@ -145,6 +152,12 @@ fn fail(rack: &mut Rack, fault: Fault, random: &mut Random) {
         let note = ended.and_then(|program| program["note"].as_str());
         assert_eq!(note, Some("its launcher has gone: all nodes are ended"));
     }
+}
+
+/// Waits until all others know that a host is lost.
+fn await_loss(rack: &Rack, lost: usize) {
+    let others = (0..HOSTS).filter(|host| *host != lost);
+    others.for_each(|host| rack.await_hosts(host, HOSTS - 1));
 }
 
 /// Under `survive` the program goes on without a host, unless it is that of node 0.

@@ -15,6 +15,7 @@ impl Random {
     }
 
     pub(crate) fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
+        // The last bits of neighbours are alike.
+        ((self.next() >> 32) % bound as u64) as usize
     }
 }
