@@ -14,6 +14,8 @@ use crate::random::Random;
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     Node(usize),
+    /// It stands still, and says nothing any more.
+    Stop(usize),
     Launcher,
     Daemon(usize),
     Cut(usize),
@@ -34,11 +36,12 @@ fn random_faults() {
     // It has a host of its own, which controls it.
     let (bystander, since) = start_bystander(&rack);
     for round in 0..number("GOSSAMER_FAULT_ROUNDS", 5) {
-        let fault = match round % 4 {
+        let fault = match round % 5 {
             0 => Fault::Node(random.below(HOSTS - 1)),
             1 => Fault::Launcher,
             2 => Fault::Daemon(random.below(HOSTS - 1)),
-            _ => Fault::Cut(1),
+            3 => Fault::Cut(1),
+            _ => Fault::Stop(random.below(HOSTS - 1)),
         };
         eprintln!("round {round}: {fault:?}");
         fail(&mut rack, fault, &mut random);
@@ -71,7 +74,7 @@ fn start_bystander(rack: &Rack) -> (String, Vec<rustix::process::Pid>) {
 fn fail(rack: &mut Rack, fault: Fault, random: &mut Random) {
     let mut command = run(rack, 0, "calls", &["--hosts", "a,b"]);
     let mut launched = Launched::start(rack, 0, &mut command);
-    if random.below(4) > 0 {
+    if random.below(4) > 0 || matches!(fault, Fault::Stop(_)) {
         launched.await_line("ready");
     } else {
         // While it starts.
@@ -86,16 +89,15 @@ fn fail(rack: &mut Rack, fault: Fault, random: &mut Random) {
     };
     let id = program["id"].as_str().expect("text").to_owned();
     let says = match fault {
+        Fault::Stop(node) => {
+            signal_node(rack, &id, node, Signal::STOP);
+            format!(
+                "node {node} on {} is lost: nothing was heard of it for too long",
+                name(node)
+            )
+        }
         Fault::Node(node) => {
-            let folder = rack.state(node);
-            let mut victims = Vec::new();
-            await_until("the node runs", || {
-                victims = processes::of_node(&folder, &id, node);
-                !victims.is_empty()
-            });
-            victims
-                .iter()
-                .for_each(|victim| processes::kill(*victim, Signal::KILL));
+            signal_node(rack, &id, node, Signal::KILL);
             match node {
                 // Its status says it.
                 0 => String::new(),
@@ -142,7 +144,7 @@ fn fail(rack: &mut Rack, fault: Fault, random: &mut Random) {
             rack.await_hosts(host, 1);
             rack.network().set_port(host, "up");
         }
-        Fault::Node(_) | Fault::Launcher => {}
+        Fault::Node(_) | Fault::Stop(_) | Fault::Launcher => {}
     }
     (0..HOSTS).for_each(|host| rack.await_hosts(host, HOSTS));
     if let Fault::Launcher = fault {
@@ -152,6 +154,19 @@ fn fail(rack: &mut Rack, fault: Fault, random: &mut Random) {
         let note = ended.and_then(|program| program["note"].as_str());
         assert_eq!(note, Some("its launcher has gone: all nodes are ended"));
     }
+}
+
+/// Sends a signal to the processes of a node, once there are any.
+fn signal_node(rack: &Rack, id: &str, node: usize, signal: Signal) {
+    let folder = rack.state(node);
+    let mut victims = Vec::new();
+    await_until("the node runs", || {
+        victims = processes::of_node(&folder, id, node);
+        !victims.is_empty()
+    });
+    victims
+        .iter()
+        .for_each(|victim| processes::kill(*victim, signal));
 }
 
 /// Waits until all others know that a host is lost.
