@@ -4,7 +4,7 @@ use std::env;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -30,6 +30,11 @@ pub(crate) enum FolderError {
              by GOSSAMER_STATE"
     )]
     InUse { path: PathBuf, at: String },
+    #[error(
+        "`{path}` may be changed by others: run `chmod 700 {path}`, or name a folder of your own by \
+         GOSSAMER_STATE"
+    )]
+    Open { path: PathBuf },
     #[error("`{path}`: {source}; make it a folder of your own, or name another by GOSSAMER_STATE")]
     System { path: PathBuf, source: io::Error },
 }
@@ -43,6 +48,12 @@ impl Folder {
         };
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
         made.map_err(system)?;
+        // Whoever may change it may have anything run.
+        let metadata = fs::metadata(&path).map_err(system)?;
+        let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
+        if !is_ours || metadata.mode() & 0o022 != 0 {
+            return Err(FolderError::Open { path });
+        }
         // Nodes may run elsewhere.
         let path = fs::canonicalize(&path).map_err(system)?;
         let system = |source: io::Error| FolderError::System {

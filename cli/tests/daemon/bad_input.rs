@@ -110,6 +110,11 @@ fn daemons(rack: &Rack) {
         assert!(text.contains(says), "{arguments:?}: {text}");
         assert_eq!(code, Some(status), "{arguments:?}: {text}");
     };
+    fs::create_dir(&state).expect("nothing is there yet");
+    let mode = |mode| fs::set_permissions(&state, fs::Permissions::from_mode(mode));
+    mode(0o777).expect("it is ours");
+    check(&[], 125, "may be changed by others: run `chmod 700");
+    mode(0o700).expect("it is ours");
     let file = rack.folder().join("rack.toml");
     let config = file.to_str().expect("text").to_owned();
     check(
