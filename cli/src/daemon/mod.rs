@@ -187,12 +187,9 @@ impl Daemon {
     }
 
     fn let_in(self: &Arc<Self>, proven: Proven) {
-        // SeqCst: a figure that bounds memory, once a connection.
-        if self.connections.fetch_add(1, Ordering::SeqCst) >= CONNECTIONS_MAX {
-            self.connections.fetch_sub(1, Ordering::SeqCst); // as above
-            return;
-        }
-        let daemon = self.clone();
+        let Some(counted) = Counted::new(self) else {
+            return; // who knows the key knows what a connection costs
+        };
         let started = thread::Builder::new().spawn(move || {
             let Proven {
                 stream,
@@ -200,12 +197,10 @@ impl Daemon {
                 opener,
             } = proven;
             if let Ok((sender, receiver)) = halves(stream, sealer, opener) {
-                serve::serve(&daemon, sender, receiver);
+                serve::serve(&counted.0, sender, receiver);
             }
-            daemon.connections.fetch_sub(1, Ordering::SeqCst); // as above
         });
         if let Err(error) = started {
-            self.connections.fetch_sub(1, Ordering::SeqCst); // as above
             self.log(&format!("a connection cannot be served: {error}"));
         }
     }
@@ -261,6 +256,25 @@ impl Daemon {
     fn log(&self, text: &str) {
         // A terminal may have gone; the daemon does not need it.
         let _ = writeln!(io::stderr(), "gossamer daemon: {text}");
+    }
+}
+
+/// One of those that are connected, for as long as this.
+struct Counted(Arc<Daemon>);
+
+impl Counted {
+    /// If there are not too many.
+    fn new(daemon: &Arc<Daemon>) -> Option<Self> {
+        let counted = Self(daemon.clone());
+        // SeqCst: a figure that bounds memory, once a connection.
+        let before = daemon.connections.fetch_add(1, Ordering::SeqCst);
+        (before < CONNECTIONS_MAX).then_some(counted)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::SeqCst); // as above
     }
 }
 
