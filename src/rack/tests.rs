@@ -14,10 +14,12 @@ use crate::rack::context::current;
 use crate::rack::join::Cause;
 use crate::rack::loss::{NodeLoss, What};
 use crate::rack::peers::Peers;
-use crate::rack::refs::Action;
+use crate::rack::refs::{Action, Envelope, Message};
+use crate::rack::side::Parked;
 use crate::rack::{CallError, Identity, Trust, spawn_on};
 use crate::shared::Shared;
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
+use crate::worker::Worker;
 use crate::{Builder, Runtime};
 
 /// Two nodes of one worker each, and what the first is told of losses.
@@ -374,4 +376,28 @@ fn trusts_in_a_result_that_cannot_travel() {
         });
         assert_eq!(DROPPED.load(Ordering::SeqCst), count, "panics: {panics}");
     }
+}
+
+/// A peer numbers two messages alike: the first goes on waiting for its trusts.
+#[test]
+fn message_of_a_number_that_waits() {
+    let rack = Two::start_with(|_| {});
+    rack.block_on(async {
+        Worker::with(|worker| {
+            let side = worker
+                .and_then(Worker::rack)
+                .expect("on a worker of a node");
+            let from = peers(worker.expect("on one").shared()).get(1).party;
+            let envelope = Envelope {
+                from,
+                message: Message(7),
+            };
+            let call = |remote| Parked::Call { node: 1, remote };
+            assert!(side.park(envelope, call(0)).is_ok());
+            let other = side.park(envelope, call(1));
+            assert!(matches!(other, Err(Parked::Call { remote: 1, .. })));
+            let first = side.parked.borrow_mut().remove(&envelope);
+            assert!(matches!(first, Some(Parked::Call { remote: 0, .. })));
+        });
+    });
 }
