@@ -277,7 +277,8 @@ impl Route {
         match &mut self.fabric {
             // Of TCP this sends nothing: what it gathers is written to the connection.
             Fabric::Tcp(channel) => publish(&mut self.pairs, channel),
-            Fabric::Opening => Ok(()),
+            // So that the links know that nothing goes out before somebody publishes again.
+            Fabric::Opening => publish(&mut self.pairs, &mut Nobody { takes: false }),
             Fabric::Shm(channel, bells) => {
                 publish(&mut self.pairs, channel)?;
                 channel.take_bells().for_each(|worker| bells.ring(worker));
@@ -461,6 +462,25 @@ mod tests {
     /// They wait for a connection that never comes about, short ones and long ones.
     #[test]
     fn calls_that_were_never_sent_to_a_lost_node() {
+        let (mut route, at) = opening();
+        route.publish_to_nobody();
+        assert!(!route.has_arrived());
+        let unanswered = route.pairs.remove(at).client.into_unanswered();
+        let fates: Vec<_> = unanswered.map(|(_, fate)| fate).collect();
+        assert_eq!(fates, [Fate::NotSent; 2]);
+    }
+
+    /// Nothing can be done for them before the connection is there, so the worker may sleep.
+    #[test]
+    fn calls_that_wait_for_a_connection() {
+        let (mut route, _) = opening();
+        assert!(route.publish().is_ok());
+        assert!(!route.has_arrived() && !route.is_dirty);
+        assert!(route.needs_connection(), "they are still to be sent");
+    }
+
+    /// A route without a connection, a short call, and a long one.
+    fn opening() -> (Route, usize) {
         let party = Node {
             number: 1,
             incarnation: 2,
@@ -474,10 +494,6 @@ mod tests {
             let issued = client.issue(Request::default(), vec![0; bytes], Note::Unread);
             assert!(issued.is_ok());
         }
-        route.publish_to_nobody();
-        assert!(!route.has_arrived());
-        let unanswered = route.pairs.remove(at).client.into_unanswered();
-        let fates: Vec<_> = unanswered.map(|(_, fate)| fate).collect();
-        assert_eq!(fates, [Fate::NotSent; 2]);
+        (route, at)
     }
 }
