@@ -47,6 +47,7 @@ mod harvest;
 mod held;
 mod image;
 mod inlet;
+mod issuing;
 pub mod join;
 mod large;
 mod latch_trust;
