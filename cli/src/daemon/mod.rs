@@ -107,7 +107,7 @@ pub(crate) fn run(options: &Options) -> Result<u8, DaemonError> {
     let (settings, key) = Settings::of(options)?;
     let folder = Folder::take()?;
     remains::end(&[mark(&folder)]);
-    let cache = Cache::open(folder.path().join("cache"), settings.cache_bytes_max);
+    let cache = Cache::open(folder.cache()?, settings.cache_bytes_max);
     let cache = cache.map_err(system("the cache cannot be opened"))?;
     let listener = listen(settings.address).map_err(|source| DaemonError::Listen {
         address: settings.address,

@@ -48,7 +48,7 @@ fn disk_that_is_full() {
     fs::remove_file(rack.state(1).join("address")).expect("it was killed");
     let mut mount = Command::new("mount");
     mount
-        .args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"])
+        .args(["-t", "tmpfs", "-o", "size=256k,mode=700", "tmpfs"])
         .arg(&cache);
     if !mount.status().is_ok_and(|status| status.success()) {
         eprintln!("SKIPPED disk_that_is_full, as no file system can be mounted");
