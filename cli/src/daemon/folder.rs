@@ -13,6 +13,7 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
+    identity: String,
     _lock: File,
 }
 
@@ -48,7 +49,15 @@ impl Folder {
         };
         let lock = open(&path.join("lock")).map_err(system)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { path, _lock: lock }),
+            Ok(()) => {
+                let identity = fs::metadata(&path).map_err(system)?;
+                let (device, inode) = (identity.dev(), identity.ino());
+                Ok(Self {
+                    identity: format!("{}:{device}:{inode}", path.display()),
+                    path,
+                    _lock: lock,
+                })
+            }
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let at = address().map(|address| format!(", at {address}"));
                 let at = at.unwrap_or_default();
@@ -58,8 +67,9 @@ impl Folder {
         }
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    /// Which one it is, also among those that have the same path for others.
+    pub(crate) fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// Where executables are kept.

@@ -152,6 +152,11 @@ fn daemons(rack: &Rack) {
         125,
         "192.0.2.1:7410 cannot be listened on",
     );
+    check(
+        &["--listen", "0.0.0.0"],
+        2,
+        "`0.0.0.0` is no address by which others reach this host",
+    );
     check(&["--name", "a b"], 2, "`a b` is no name of a host");
     check(&["--silence", "0.1"], 2, "must be from 0.5 to 3600");
 }
