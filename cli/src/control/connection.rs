@@ -300,23 +300,28 @@ pub(crate) mod tests {
         let key = RackKey::new([7; 32]);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("it is bound");
-        let accepting = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().expect("it comes");
-            let mut acceptor = Acceptor::new(&RackKey::new([7; 32]), Instant::now());
-            let acceptor = acceptor.as_mut().expect("an answer");
-            loop {
-                let mut buffer = vec![0; acceptor.wanted()];
-                stream.read_exact(&mut buffer).expect("it comes");
-                match acceptor.handle_bytes(&buffer).expect("the same key") {
-                    Progress::Answers(answer) => stream.write_all(&answer).expect("it is read"),
-                    Progress::Proven(sealer, opener) => return halves(stream, sealer, opener),
-                    Progress::Waits => {}
-                }
-            }
-        });
+        let accepting = std::thread::spawn(move || accept(&listener));
         let dialled = dial_once(address, &key, Duration::from_secs(60)).expect("the same key");
-        let accepted = accepting.join().expect("no panic").expect("a socket");
+        let accepted = accepting.join().expect("no panic");
         [dialled, accepted]
+    }
+
+    /// One that knows the key.
+    fn accept(listener: &TcpListener) -> (Sender, Receiver) {
+        let (mut stream, _) = listener.accept().expect("it comes");
+        let mut acceptor = Acceptor::new(&RackKey::new([7; 32]), Instant::now());
+        let acceptor = acceptor.as_mut().expect("an answer");
+        loop {
+            let mut buffer = vec![0; acceptor.wanted()];
+            stream.read_exact(&mut buffer).expect("it comes");
+            match acceptor.handle_bytes(&buffer).expect("the same key") {
+                Progress::Answers(answer) => stream.write_all(&answer).expect("it is read"),
+                Progress::Proven(sealer, opener) => {
+                    return halves(stream, sealer, opener).expect("a socket");
+                }
+                Progress::Waits => {}
+            }
+        }
     }
 
     #[test]
@@ -378,5 +383,27 @@ pub(crate) mod tests {
             std::thread::yield_now();
         }
         drop(sender);
+    }
+
+    /// As a daemon does when too many strangers are there.
+    #[test]
+    fn whoever_is_hung_up_on_dials_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("it is bound");
+        let daemon = std::thread::spawn(move || {
+            // Before it has proved itself, and after.
+            drop(listener.accept().expect("it comes"));
+            drop(accept(&listener));
+            let (sender, mut receiver) = accept(&listener);
+            receiver.receive::<Request>().expect("it is asked");
+            sender.send(&Reply::Has(false)).expect("it is read");
+            assert!(matches!(
+                receiver.receive_bytes(),
+                Err(ReceiveError::Closed)
+            ));
+        });
+        let key = RackKey::new([7; 32]);
+        drop(dial(address, &key, Duration::from_secs(60)).expect("it serves"));
+        daemon.join().expect("no panic");
     }
 }

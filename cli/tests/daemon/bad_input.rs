@@ -38,6 +38,9 @@ fn all_commands() {
         126,
         "make it executable (`chmod +x`)",
     );
+    let many = [&["run", "--", "true"][..], &["x"; 130_000]].concat();
+    let says = "bytes, of at most 2097152: write them into a file that all hosts have";
+    check(&rack, &many, 2, says);
     let foreign = foreign_program(&rack);
     let says = format!("`{foreign}` is for aarch64, and host a is x86_64: build it for that");
     check(&rack, &["run", "--", &foreign], 126, &says);
