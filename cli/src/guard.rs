@@ -43,6 +43,10 @@ impl Guard {
         Ok(Self { process, pipe })
     }
 
+    pub(crate) fn process(&self) -> Pid {
+        Pid::from_child(&self.process)
+    }
+
     /// What a process of this launcher must know to [`register`].
     pub(crate) fn pipe(&self) -> Option<i32> {
         self.pipe.as_ref().map(AsRawFd::as_raw_fd)

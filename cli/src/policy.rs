@@ -115,7 +115,9 @@ impl Policy {
         };
         let is_last = self.is_over();
         let name = &self.names[node as usize];
-        let is_told = is_failure && !is_witness && !(node == 0 && is_last);
+        // The status of the rack is that of node 0, which says it if it is one.
+        let is_shown = node == 0 && is_last && matches!(end, End::Status(_));
+        let is_told = is_failure && !is_witness && !is_shown;
         let note = is_told.then(|| match ends_all && !is_last {
             true => format!("{name} {end}: the other nodes are ended"),
             false => format!("{name} {end}"),

@@ -74,6 +74,25 @@ fn node_0_fails_alone() {
 }
 
 #[test]
+fn the_last_says_what_its_status_does_not() {
+    for (end, says) in [
+        (End::Status(3), None),
+        (
+            End::Signal(9),
+            Some("node 0 was ended by signal 9 (SIGKILL)"),
+        ),
+        (
+            End::Lost(Loss::Silent),
+            Some("node 0 is lost: nothing is heard of its host"),
+        ),
+    ] {
+        let (mut policy, now) = policy(1, OnNodeLoss::Abort);
+        let (order, note) = policy.handle_end(now, 0, end);
+        assert_eq!((order, note.as_deref()), (None, says));
+    }
+}
+
+#[test]
 fn survivors_go_on() {
     let (mut policy, now) = policy(3, OnNodeLoss::Survive);
     let (order, note) = policy.handle_end(now, 1, End::Signal(9));

@@ -63,6 +63,11 @@ pub(crate) enum ClientError {
     },
     #[error("`{path}` cannot be read: {source}; correct its rights")]
     Executable { path: String, source: io::Error },
+    #[error(
+        "the arguments and variables have {bytes} bytes, of at most {ARGUMENT_BYTES_MAX}: write \
+         them into a file that all hosts have"
+    )]
+    Arguments { bytes: usize },
     #[error("the output cannot be written: {0}")]
     Output(#[from] io::Error),
 }
@@ -120,23 +125,16 @@ impl Contact {
     }
 
     pub(crate) fn connect_to(&self, address: SocketAddr) -> Result<Connection, ClientError> {
-        let mut tries = 0;
-        loop {
-            match dial(address, &self.key, DIAL_TIME) {
-                Ok((sender, receiver)) => {
-                    // Whatever was asked is answered within this, or the daemon is no good.
-                    receiver.set_silence_max(Some(ANSWER_TIME))?;
-                    return Ok(Connection {
-                        address,
-                        sender,
-                        receiver,
-                    });
-                }
-                // A crowd of strangers may have been there.
-                Err(DialError::Key) if tries < TRIES_MAX => tries += 1,
-                Err(source) => return Err(ClientError::Unreachable { address, source }),
-            }
-        }
+        let dialled = dial(address, &self.key, DIAL_TIME);
+        let (sender, receiver) =
+            dialled.map_err(|source| ClientError::Unreachable { address, source })?;
+        // Whatever was asked is answered within this, or the daemon is no good.
+        receiver.set_silence_max(Some(ANSWER_TIME))?;
+        Ok(Connection {
+            address,
+            sender,
+            receiver,
+        })
     }
 
     pub(crate) fn hosts(&self) -> Result<Vec<HostState>, ClientError> {
@@ -191,7 +189,7 @@ impl Connection {
 impl ClientError {
     pub(crate) fn status(&self) -> u8 {
         match self {
-            Self::Key(_) | Self::Address { .. } => 2,
+            Self::Key(_) | Self::Address { .. } | Self::Arguments { .. } => 2,
             Self::Launch(error) => error.status(),
             Self::NoDaemon { .. } | Self::Unreachable { .. } | Self::Lost { .. } => {
                 STATUS_UNREACHABLE
@@ -207,4 +205,6 @@ impl ClientError {
 
 const DIAL_TIME: Duration = Duration::from_secs(5);
 const ANSWER_TIME: Duration = Duration::from_secs(60);
-const TRIES_MAX: u32 = 3;
+
+/// What a program is started with fits into a message, beside all else.
+const ARGUMENT_BYTES_MAX: usize = 2 << 20;

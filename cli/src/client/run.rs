@@ -3,14 +3,17 @@
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::getpgrp;
+use rustix::termios::tcgetpgrp;
 use signal_hook::iterator::Signals;
 
 use super::executable::{Executable, facts_of};
 use super::printing::Printing;
-use super::{ClientError, Connection, Contact, say};
+use super::{ARGUMENT_BYTES_MAX, ClientError, Connection, Contact, say};
 use crate::control::connection::{CHUNK_BYTES_MAX, Sender, end_of};
 use crate::control::message::{
     Bytes, Chunk, FromProgram, Placed, Program, Reply, Request, ToProgram,
@@ -30,6 +33,17 @@ pub(crate) fn run(run: &Run) -> Result<u8, ClientError> {
         &run.rack,
         "; or start nodes on this host alone with -n NODES",
     )?;
+    let environment = environment(run);
+    let words = run.program.iter().map(|word| word.as_bytes().len());
+    let variables = environment.iter();
+    let variables = variables.map(|(name, value)| name.len() + value.0.len());
+    let bytes = words
+        .chain(variables)
+        .map(|bytes| bytes + ENCODING_BYTES)
+        .sum();
+    if bytes > ARGUMENT_BYTES_MAX {
+        return Err(ClientError::Arguments { bytes });
+    }
     let executable = Executable::open(&found)?;
     let program = Program {
         executable: executable.hash,
@@ -39,7 +53,7 @@ pub(crate) fn run(run: &Run) -> Result<u8, ClientError> {
             .map(|word| Bytes(word.as_bytes().to_vec()))
             .collect(),
         folder: Bytes(std::env::current_dir()?.as_os_str().as_bytes().to_vec()),
-        environment: environment(run),
+        environment,
         hosts: run.hosts.clone(),
         threads: run.threads,
         fabric: run.fabric,
@@ -123,14 +137,20 @@ fn attend(
         ..
     } = streams;
     let nodes = nodes.to_vec();
+    let is_unread = Arc::new(AtomicBool::new(false));
+    let unread = is_unread.clone();
     let printing = thread::Builder::new().spawn(move || {
         let printer = Printer::default();
         let mut printing = Printing::new(&printer, &nodes);
-        while let Ok(chunk) = said.receive() {
-            // If nobody reads what this process says, the nodes find that nobody reads it either.
-            printing.print(&chunk)?;
-        }
-        printing.finish()
+        let mut print = || {
+            while let Ok(chunk) = said.receive() {
+                printing.print(&chunk)?;
+            }
+            printing.finish()
+        };
+        let printed: io::Result<()> = print();
+        // Release: it is only to be seen soon.
+        unread.store(printed.is_err(), Ordering::Release);
     })?;
     let Connection {
         address,
@@ -145,10 +165,8 @@ fn attend(
     let mut to_node_0 = Some(to_node_0);
     let outcome = loop {
         match receiver.receive() {
-            Ok(FromProgram::Pong) if printing.is_finished() => {
-                // Nobody reads what this process says.
-                sender.close();
-            }
+            // Acquire: as above. Nobody reads what this process says: the program ends with it.
+            Ok(FromProgram::Pong) if is_unread.load(Ordering::Acquire) => break Ok(STATUS_UNREAD),
             Ok(FromProgram::Pong) => {}
             Ok(FromProgram::Started) => {
                 if let Some(to_node_0) = to_node_0.take() {
@@ -173,6 +191,10 @@ fn feed(to_node_0: &Sender) {
     let mut buffer = vec![0; CHUNK_BYTES_MAX];
     let mut input = io::stdin().lock();
     loop {
+        // Whoever reads a terminal in its background is stopped.
+        while is_in_background(&input) {
+            thread::sleep(LOOK_INTERVAL);
+        }
         let read = match input.read(&mut buffer) {
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -191,6 +213,11 @@ fn feed(to_node_0: &Sender) {
             return;
         }
     }
+}
+
+fn is_in_background(input: &io::StdinLock<'_>) -> bool {
+    // An error says that it is no terminal, or not the one of this session.
+    tcgetpgrp(input).is_ok_and(|group| group != getpgrp())
 }
 
 fn forward_signals(to: &Arc<Sender>) -> io::Result<()> {
@@ -219,3 +246,12 @@ const TRIES_MAX: u32 = 3;
 
 /// Less than the least silence that a daemon takes for an end.
 const PING_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How often it is looked whether the terminal is this process's by now.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// What the encoding adds to a word, at most.
+const ENCODING_BYTES: usize = 16;
+
+/// As shells have it for what ends by `SIGPIPE`.
+const STATUS_UNREAD: u8 = 141;

@@ -5,12 +5,14 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::frame::{FrameError, LENGTH_BYTES, MESSAGE_BYTES_MAX, Opener, PIECE_BYTES_MAX, Sealer};
 use super::handshake::{Dialer, OPENING_BYTES, STRANGER_TIME, StrangerError};
-use super::message::{Bytes, Chunk, MessageError, decode, encode};
+use super::message::{Bytes, Chunk, MessageError, Reply, Request, decode, encode};
 use crate::key::RackKey;
 
 /// The half that sends; several threads may share it.
@@ -45,6 +47,10 @@ pub(crate) enum DialError {
     Unreachable(#[from] io::Error),
     #[error("it has another key, or another version of gossamer, or is no daemon")]
     Key,
+    #[error("it does not answer in time")]
+    Silent,
+    #[error("it has too many connections, and hangs up: try again")]
+    Crowded,
 }
 
 /// Why nothing more comes.
@@ -63,8 +69,33 @@ pub(crate) enum ReceiveError {
     Message(#[from] MessageError),
 }
 
-/// Connects, and proves to each other that both know the key.
+/// Connects, proves to each other that both know the key, and waits until the other end serves;
+/// again if it hangs up, as a crowd of strangers may be there.
 pub(crate) fn dial(
+    address: SocketAddr,
+    key: &RackKey,
+    limit: Duration,
+) -> Result<(Sender, Receiver), DialError> {
+    let mut tries = 0;
+    loop {
+        let dialled = dial_once(address, key, limit).and_then(|(sender, mut receiver)| {
+            receiver.set_silence_max(Some(limit))?;
+            let _ = sender.send(&Request::Has([0; 32])); // or nothing comes, which says why
+            match receiver.receive::<Reply>() {
+                Ok(_) => receiver.set_silence_max(None)?,
+                Err(ReceiveError::Silent) => return Err(DialError::Silent),
+                Err(_) => return Err(DialError::Crowded),
+            }
+            Ok((sender, receiver))
+        });
+        match dialled {
+            Err(DialError::Key | DialError::Crowded) if tries < TRIES_MAX => tries += 1,
+            dialled => return dialled,
+        }
+    }
+}
+
+fn dial_once(
     address: SocketAddr,
     key: &RackKey,
     limit: Duration,
@@ -79,6 +110,7 @@ pub(crate) fn dial(
         match error.kind() {
             // As daemons do with strangers.
             io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => DialError::Key,
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => DialError::Silent,
             _ => error.into(),
         }
     })?;
@@ -184,6 +216,15 @@ impl Receiver {
         }
     }
 
+    /// The other end has closed its connection; what else it has said is not looked at.
+    pub(crate) fn has_gone(&self) -> bool {
+        let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        match rustix::net::recv(&self.input.stream, &mut [0; 1], flags) {
+            Ok((_, bytes)) => bytes == 0,
+            Err(error) => !matches!(error, Errno::WOULDBLOCK | Errno::INTR),
+        }
+    }
+
     /// From now on, for how long nothing may come.
     pub(crate) fn set_silence_max(&self, silence: Option<Duration>) -> io::Result<()> {
         self.input.stream.set_read_timeout(silence)
@@ -226,6 +267,8 @@ fn of_read(error: io::Error) -> ReceiveError {
     }
 }
 
+const TRIES_MAX: u32 = 3;
+
 /// Some pieces at once.
 const READ_BYTES: usize = 256 << 10;
 
@@ -245,7 +288,7 @@ pub(crate) fn end_of(node: u32, stream: crate::output::Stream) -> Chunk {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::net::TcpListener;
     use std::time::Instant;
 
@@ -253,27 +296,32 @@ mod tests {
     use crate::control::handshake::{Acceptor, Progress};
 
     /// Both ends of a connection.
-    fn connected() -> [(Sender, Receiver); 2] {
+    pub(crate) fn connected() -> [(Sender, Receiver); 2] {
         let key = RackKey::new([7; 32]);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("it is bound");
-        let accepting = std::thread::spawn(move || {
-            let (mut stream, _) = listener.accept().expect("it comes");
-            let mut acceptor = Acceptor::new(&RackKey::new([7; 32]), Instant::now());
-            let acceptor = acceptor.as_mut().expect("an answer");
-            loop {
-                let mut buffer = vec![0; acceptor.wanted()];
-                stream.read_exact(&mut buffer).expect("it comes");
-                match acceptor.handle_bytes(&buffer).expect("the same key") {
-                    Progress::Answers(answer) => stream.write_all(&answer).expect("it is read"),
-                    Progress::Proven(sealer, opener) => return halves(stream, sealer, opener),
-                    Progress::Waits => {}
-                }
-            }
-        });
-        let dialled = dial(address, &key, Duration::from_secs(60)).expect("the same key");
-        let accepted = accepting.join().expect("no panic").expect("a socket");
+        let accepting = std::thread::spawn(move || accept(&listener));
+        let dialled = dial_once(address, &key, Duration::from_secs(60)).expect("the same key");
+        let accepted = accepting.join().expect("no panic");
         [dialled, accepted]
+    }
+
+    /// One that knows the key.
+    fn accept(listener: &TcpListener) -> (Sender, Receiver) {
+        let (mut stream, _) = listener.accept().expect("it comes");
+        let mut acceptor = Acceptor::new(&RackKey::new([7; 32]), Instant::now());
+        let acceptor = acceptor.as_mut().expect("an answer");
+        loop {
+            let mut buffer = vec![0; acceptor.wanted()];
+            stream.read_exact(&mut buffer).expect("it comes");
+            match acceptor.handle_bytes(&buffer).expect("the same key") {
+                Progress::Answers(answer) => stream.write_all(&answer).expect("it is read"),
+                Progress::Proven(sealer, opener) => {
+                    return halves(stream, sealer, opener).expect("a socket");
+                }
+                Progress::Waits => {}
+            }
+        }
     }
 
     #[test]
@@ -324,5 +372,38 @@ mod tests {
         assert!(receiver.message.len() <= MESSAGE_BYTES_MAX);
         drop((receiver, _other));
         sending.join().expect("no panic");
+    }
+
+    #[test]
+    fn an_end_that_has_gone() {
+        let [one, (sender, receiver)] = connected();
+        assert!(!receiver.has_gone());
+        drop(one);
+        while !receiver.has_gone() {
+            std::thread::yield_now();
+        }
+        drop(sender);
+    }
+
+    /// As a daemon does when too many strangers are there.
+    #[test]
+    fn whoever_is_hung_up_on_dials_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("it is bound");
+        let daemon = std::thread::spawn(move || {
+            // Before it has proved itself, and after.
+            drop(listener.accept().expect("it comes"));
+            drop(accept(&listener));
+            let (sender, mut receiver) = accept(&listener);
+            receiver.receive::<Request>().expect("it is asked");
+            sender.send(&Reply::Has(false)).expect("it is read");
+            assert!(matches!(
+                receiver.receive_bytes(),
+                Err(ReceiveError::Closed)
+            ));
+        });
+        let key = RackKey::new([7; 32]);
+        drop(dial(address, &key, Duration::from_secs(60)).expect("it serves"));
+        daemon.join().expect("no panic");
     }
 }

@@ -107,6 +107,11 @@ impl Acceptor {
         }
     }
 
+    /// It has shown that it knows the key, unless it repeats what another has said.
+    pub(crate) fn is_answered(&self) -> bool {
+        !matches!(self.stage, Stage::Opening(_))
+    }
+
     pub(crate) fn poll_timeout(&self) -> Instant {
         self.deadline
     }

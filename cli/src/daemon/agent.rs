@@ -12,6 +12,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::Daemon;
 use super::cache::Pinned;
+use super::lease::ANSWER_TIME;
 use super::link::Link;
 use super::node_command;
 use super::node_streams::Streams;
@@ -107,7 +108,8 @@ pub(crate) fn serve(daemon: &Daemon, plan: NodePlan, sender: Sender, mut receive
         _ => Ok(None),
     };
     let reserved = reserved.and_then(|reserved| {
-        receiver.set_silence_max(Some(silence))?;
+        // Until it starts, its controller waits for other hosts and for the launcher.
+        receiver.set_silence_max(Some(2 * silence + ANSWER_TIME))?;
         Ok(reserved)
     });
     let reserved = match reserved {
@@ -170,10 +172,14 @@ impl Node<'_> {
             };
             let answer = match said {
                 ToNode::Ping => Some(FromNode::Pong),
-                ToNode::Start { rendezvous } => match self.start(rendezvous) {
-                    Ok(process) => Some(FromNode::Started { process }),
-                    Err(refusal) => Some(FromNode::Refused(refusal)),
-                },
+                ToNode::Start { rendezvous } => {
+                    // From now on it is heard. Else its connection's end counts.
+                    let _ = receiver.set_silence_max(Some(silence));
+                    match self.start(rendezvous) {
+                        Ok(process) => Some(FromNode::Started { process }),
+                        Err(refusal) => Some(FromNode::Refused(refusal)),
+                    }
+                }
                 ToNode::Signal(signal) => {
                     self.signal(signal);
                     None
@@ -274,8 +280,9 @@ impl Node<'_> {
             let group = Pid::from_child(&process.child);
             // Most have left nothing behind.
             let _ = kill_process_group(group, Signal::KILL);
-            self.daemon.guard().forget(group);
             let _ = process.child.wait();
+            // Only now: until it has ended it may still make itself known.
+            self.daemon.guard().forget(group);
             let program = format!("GOSSAMER_PROGRAM={}", self.plan.program);
             let [mark, _] = self.daemon.marks();
             remains::end(&[mark, program]);

@@ -1,16 +1,16 @@
 //! The executables of programs, as files that are named by their hash.
 //!
 //! **Invariant:** a file has its name only once it was compared with its hash. What a predecessor
-//! has left is compared before its first use.
+//! has left is compared before its first use, and what has changed before its next.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::shelf::{NoRoom, Shelf};
+use super::shelf::{Identity, NoRoom, Shelf};
 use crate::control::message::Hash;
 
 #[derive(Debug)]
@@ -61,14 +61,20 @@ pub(crate) struct Coming<'a> {
 impl Cache {
     /// Takes over what a predecessor has left, but what is half there.
     pub(crate) fn open(folder: PathBuf, bytes_max: u64) -> io::Result<Self> {
-        fs::create_dir_all(&folder)?;
         let mut shelf = Shelf::new(bytes_max);
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
+            let metadata = entry.metadata()?;
             let hash = entry.file_name().to_str().and_then(hash_of);
-            match hash {
-                Some(hash) => shelf.insert(hash, entry.metadata()?.len(), false),
-                None => fs::remove_file(entry.path())?,
+            match hash.filter(|_| metadata.is_file()) {
+                Some(hash) => shelf.insert(hash, metadata.len(), None),
+                None => fs::remove_file(entry.path()).map_err(|error| {
+                    let path = entry.path();
+                    io::Error::other(format!(
+                        "`{}` is none of it: {error}; remove it",
+                        path.display()
+                    ))
+                })?,
             }
         }
         let cache = Self {
@@ -105,31 +111,52 @@ impl Cache {
         let found = self.lock().find(&hash);
         match found {
             None => false,
-            Some(true) => self.path(&hash).exists(),
-            Some(false) => self.verify(hash),
+            Some(compared) if compared.is_some() && compared == self.identity(&hash) => true,
+            Some(_) => self.verify(hash),
         }
     }
 
-    /// Compares a file that was left by a predecessor with its name.
+    /// Compares a file with its name that was left by a predecessor, or has changed.
     fn verify(&self, hash: Hash) -> bool {
         let path = self.path(&hash);
+        let before = self.identity(&hash);
         let mut hasher = blake3::Hasher::new();
         let read = File::open(&path).and_then(|file| hasher.update_reader(file).map(drop));
         let is_same = read.is_ok() && Hash::from(hasher.finalize()) == hash;
+        let mut shelf = self.lock();
+        if before != self.identity(&hash) {
+            return false; // another one came meanwhile: whoever asks again sees that
+        }
         let bytes = fs::metadata(&path).map_or(0, |metadata| metadata.len());
         match is_same {
-            true => self.lock().insert(hash, bytes, true),
+            true => shelf.insert(hash, bytes, before),
             false => {
-                self.lock().remove(&hash);
+                shelf.remove(&hash);
                 let _ = fs::remove_file(&path); // it may not even be there
             }
         }
         is_same
     }
 
+    /// Of the file that has this name.
+    fn identity(&self, hash: &Hash) -> Option<Identity> {
+        let metadata = fs::symlink_metadata(self.path(hash)).ok()?;
+        let changed = metadata.ctime() as u64;
+        let nanos = metadata.ctime_nsec() as u64;
+        let identity = [
+            metadata.dev(),
+            metadata.ino(),
+            metadata.len(),
+            changed,
+            nanos,
+        ];
+        metadata.is_file().then_some(Identity(identity))
+    }
+
     /// Makes room for an executable.
     pub(crate) fn expect(&self, hash: Hash, bytes: u64) -> Result<Coming<'_>, CacheError> {
-        let evicted = self.lock().expect(bytes).map_err(|error| match error {
+        let mut shelf = self.lock();
+        let evicted = shelf.expect(bytes).map_err(|error| match error {
             NoRoom::TooLarge => CacheError::TooLarge {
                 bytes,
                 bytes_max: self.bytes_max,
@@ -139,6 +166,7 @@ impl Cache {
         for old in evicted {
             self.forget(&old);
         }
+        drop(shelf);
         // Relaxed: the numbers only have to differ.
         let number = self.parts.fetch_add(1, Ordering::Relaxed);
         let part = self.folder.join(format!("part-{number}"));
@@ -165,10 +193,12 @@ impl Cache {
     }
 
     fn evict(&self) -> bool {
-        let evicted = self.lock().evict();
+        let mut shelf = self.lock();
+        let evicted = shelf.evict();
         evicted.inspect(|hash| self.forget(hash)).is_some()
     }
 
+    /// Under the lock, so that none goes that has just come again.
     fn forget(&self, hash: &Hash) {
         let _ = fs::remove_file(self.path(hash)); // nobody looks for it any more
     }
@@ -209,9 +239,11 @@ impl Coming<'_> {
         if Hash::from(self.hasher.finalize()) != self.hash {
             return Err(CacheError::Other);
         }
+        let mut shelf = self.cache.lock();
         let renamed = fs::rename(&self.part, self.cache.path(&self.hash));
         renamed.map_err(CacheError::Write)?;
-        self.cache.lock().insert(self.hash, self.bytes, true);
+        shelf.insert(self.hash, self.bytes, self.cache.identity(&self.hash));
+        drop(shelf);
         Ok(())
     }
 }
@@ -249,7 +281,9 @@ mod tests {
     impl Folder {
         fn new(name: &str) -> Self {
             let name = format!("gossamer-cache-{name}-{}", std::process::id());
-            Self(std::env::temp_dir().join(name))
+            let folder = Self(std::env::temp_dir().join(name));
+            fs::create_dir(&folder.0).expect("nothing is there yet");
+            folder
         }
 
         fn files(&self) -> usize {
@@ -295,6 +329,13 @@ mod tests {
         assert_eq!(fs::read(pinned.path()).expect("it stays"), one);
         assert!(cache.pin(hash(other)).is_none());
         assert_eq!(folder.files(), 1);
+        // Also if it was found good before.
+        store(&cache, hash(other), other).expect("room");
+        let good = cache.pin(hash(other)).expect("it is there");
+        fs::write(good.path(), "bent again").expect("room");
+        assert!(!cache.has(hash(other)) && !good.path().exists());
+        store(&cache, hash(other), other).expect("room");
+        assert!(cache.has(hash(other)));
     }
 
     #[test]
@@ -316,6 +357,15 @@ mod tests {
         drop(coming);
         assert_eq!((folder.files(), cache.bytes()), (0, 0));
         assert!(cache.lock().expect(100).is_ok(), "no room is lost");
+    }
+
+    #[test]
+    fn a_folder_in_it_is_named() {
+        let folder = Folder::new("folder");
+        fs::create_dir(folder.0.join("sub")).expect("room");
+        let error = Cache::open(folder.0.clone(), 100).expect_err("it is none of ours");
+        let error = error.to_string();
+        assert!(error.contains("/sub` is none of it: ") && error.ends_with("; remove it"));
     }
 
     #[test]

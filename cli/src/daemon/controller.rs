@@ -20,7 +20,9 @@ pub(crate) enum Event {
     Node(u32, FromNode),
     NodeLost(u32, Loss),
     /// One of the two streams of a node has ended.
-    Printed,
+    Printed(u32),
+    /// Nothing more comes of either.
+    AllPrinted(u32),
     Launcher(ToProgram),
     LauncherLost,
     Signal(i32),
@@ -69,7 +71,9 @@ pub(crate) fn run(daemon: &Arc<Daemon>, program: Program, sender: Sender, receiv
         daemon,
         policy: Policy::new(labels.collect(), program.on_node_loss, grace),
         ended: vec![false; running.nodes.len()],
-        streams: 2 * running.nodes.len(),
+        streams: vec![0; running.nodes.len()],
+        to_nodes: Vec::new(),
+        is_to_end: false,
         running: running.clone(),
         leases: Vec::new(),
         launcher: program.is_attached.then(|| sender.clone()),
@@ -77,8 +81,9 @@ pub(crate) fn run(daemon: &Arc<Daemon>, program: Program, sender: Sender, receiv
         heard,
     };
     listen_to_launcher(daemon, &events, receiver, program.is_attached);
-    if !control.await_go() {
+    if let Err(refusal) = control.await_go() {
         daemon.programs.withdraw(&running);
+        let _ = sender.send(&FromProgram::Refused(refusal)); // or it has gone
         return;
     }
     let outcome = control.start(leases, &events);
@@ -100,8 +105,12 @@ struct Control<'a> {
     /// By node.
     ended: Vec<bool>,
     leases: Vec<Arc<Sender>>,
-    /// How many streams of nodes are still copied.
-    streams: usize,
+    /// By node, how many of its streams are still copied.
+    streams: Vec<u8>,
+    /// By node, the connection of its streams.
+    to_nodes: Vec<Arc<Sender>>,
+    /// Whoever has asked for the end does not wait for those who do not read.
+    is_to_end: bool,
     /// Who is told, if it wants to be.
     launcher: Option<Arc<Sender>>,
     /// Why the program has ended.
@@ -111,15 +120,17 @@ struct Control<'a> {
 
 impl Control<'_> {
     /// Whether the launcher is ready for what the nodes say.
-    fn await_go(&self) -> bool {
+    fn await_go(&self) -> Result<(), Refusal> {
         if self.launcher.is_none() {
-            return true;
+            return Ok(());
         }
+        let id = self.running.id.clone();
         let deadline = Instant::now() + self.daemon.settings.silence;
         loop {
             match self.next(deadline) {
-                Some(Event::Launcher(ToProgram::Go)) => return true,
-                Some(Event::LauncherLost | Event::End) | None => return false,
+                Some(Event::Launcher(ToProgram::Go)) => return Ok(()),
+                Some(Event::End) => return Err(Refusal::HasEnded { id }),
+                Some(Event::LauncherLost) | None => return Err(Refusal::NotReady { id }),
                 Some(_) => {}
             }
         }
@@ -143,10 +154,12 @@ impl Control<'_> {
                 ..
             } = lease;
             if node == 0 {
-                input = Some(to_node);
+                input = Some(to_node.clone());
             }
+            self.to_nodes.push(to_node);
+            self.streams[node as usize] = 2;
             spawn_listener(events, node, receiver);
-            spawn_copier(events, &self.running, said);
+            spawn_copier(events, &self.running, node, said);
             // If it is not heard, that shows at the other end of this connection.
             let _ = sender.send(&ToNode::Start { rendezvous });
         }
@@ -191,13 +204,22 @@ impl Control<'_> {
             let _ = launcher.send(&FromProgram::Ended { status }); // if it is still there
             launcher.finish();
         }
+        match self.running.is_blocked() {
+            true => self.running.close_launcher(),
+            false => self.running.finish_launcher(),
+        }
+        self.to_nodes.iter().for_each(|to_node| to_node.close());
     }
 
     fn handle(&mut self, event: Event) {
         match event {
             Event::Node(node, said) => self.handle_node(node, said),
             Event::NodeLost(node, loss) => self.handle_end(node, End::Lost(loss)),
-            Event::Printed => self.streams = self.streams.saturating_sub(1),
+            Event::Printed(node) => {
+                let streams = &mut self.streams[node as usize];
+                *streams = streams.saturating_sub(1);
+            }
+            Event::AllPrinted(node) => self.streams[node as usize] = 0,
             Event::Launcher(ToProgram::Ping) => {
                 if let Some(launcher) = &self.launcher {
                     let _ = launcher.send(&FromProgram::Pong); // it hears that it is not heard
@@ -209,6 +231,7 @@ impl Control<'_> {
             }
             Event::Launcher(ToProgram::Go) => {}
             Event::LauncherLost => {
+                self.running.close_launcher();
                 if self.launcher.take().is_some() {
                     self.tell("its launcher has gone: all nodes are ended".to_owned());
                     let order = self.policy.handle_order(Instant::now());
@@ -216,6 +239,7 @@ impl Control<'_> {
                 }
             }
             Event::End => {
+                self.is_to_end = true;
                 let order = self.policy.handle_order(Instant::now());
                 self.carry_out(order);
             }
@@ -241,9 +265,9 @@ impl Control<'_> {
             return;
         }
         if matches!(end, End::Lost(_)) {
-            // Also its streams are: nothing more is expected of them.
+            // Also its streams are: what has come of them is still read.
             self.leases[place].close();
-            self.streams = self.streams.saturating_sub(2);
+            self.to_nodes[place].close();
         }
         let (order, note) = self.policy.handle_end(Instant::now(), node, end);
         if let Some(note) = note {
@@ -283,9 +307,10 @@ impl Control<'_> {
     /// its group and keeps a stream open is not waited for.
     fn print_rest(&mut self) {
         let mut seen = self.running.log.place();
-        let mut deadline = Instant::now() + GRACE_OF_STREAMS;
+        let silence = self.daemon.settings.silence;
+        let mut deadline = Instant::now() + silence;
         let mut ping = Instant::now();
-        while self.streams > 0 {
+        while self.streams.iter().any(|streams| *streams > 0) {
             let now = Instant::now();
             if now >= ping {
                 self.send(ToNode::Ping);
@@ -293,14 +318,19 @@ impl Control<'_> {
             }
             if now >= deadline {
                 let place = self.running.log.place();
-                if std::mem::replace(&mut seen, place) == place && !self.running.is_blocked() {
+                let is_awaited = self.running.is_blocked() && !self.is_to_end;
+                if std::mem::replace(&mut seen, place) == place && !is_awaited {
                     return;
                 }
-                deadline = now + GRACE_OF_STREAMS;
+                deadline = now + silence;
             }
             match self.next(deadline.min(ping)) {
-                Some(Event::Printed) => self.streams -= 1,
-                Some(Event::LauncherLost) if self.launcher.is_some() => return,
+                // Nobody is waited for any more that does not read.
+                Some(Event::LauncherLost) => {
+                    self.running.close_launcher();
+                    self.launcher = None;
+                }
+                Some(Event::End) => self.running.close_launcher(),
                 Some(event) => self.handle(event),
                 None => {}
             }
@@ -355,16 +385,22 @@ fn spawn_listener(events: &mpsc::Sender<Event>, node: u32, mut receiver: Receive
 }
 
 /// Copies what a node says into the log, and to the launcher.
-fn spawn_copier(events: &mpsc::Sender<Event>, running: &Arc<Running>, mut receiver: Receiver) {
+fn spawn_copier(
+    events: &mpsc::Sender<Event>,
+    running: &Arc<Running>,
+    node: u32,
+    mut receiver: Receiver,
+) {
     let (events, running) = (events.clone(), running.clone());
     spawn(move || {
         while let Ok(chunk) = receiver.receive::<Chunk>() {
             let is_end = chunk.bytes.0.is_empty();
             running.pass_on(chunk);
             if is_end {
-                let _ = events.send(Event::Printed); // as above
+                let _ = events.send(Event::Printed(node)); // as above
             }
         }
+        let _ = events.send(Event::AllPrinted(node)); // as above
     });
 }
 
@@ -374,6 +410,3 @@ fn spawn(f: impl FnOnce() + Send + 'static) {
         .spawn(f)
         .expect("a thread can be started");
 }
-
-/// How long nothing may come from a stream whose node has ended.
-const GRACE_OF_STREAMS: Duration = Duration::from_secs(1);

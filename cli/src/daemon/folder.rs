@@ -1,18 +1,19 @@
 //! The folder of a daemon: its lock, its address for commands of this host, and its cache.
 
 use std::env;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 
 /// A folder that no other daemon uses, for as long as this.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
+    identity: String,
     _lock: File,
 }
 
@@ -41,28 +42,22 @@ pub(crate) enum FolderError {
 
 impl Folder {
     pub(crate) fn take() -> Result<Self, FolderError> {
-        let path = path()?;
+        let path = private(&path()?)?;
         let system = |source: io::Error| FolderError::System {
             path: path.clone(),
             source,
         };
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
-        made.map_err(system)?;
-        // Whoever may change it may have anything run.
-        let metadata = fs::metadata(&path).map_err(system)?;
-        let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
-        if !is_ours || metadata.mode() & 0o022 != 0 {
-            return Err(FolderError::Open { path });
-        }
-        // Nodes may run elsewhere.
-        let path = fs::canonicalize(&path).map_err(system)?;
-        let system = |source: io::Error| FolderError::System {
-            path: path.clone(),
-            source,
-        };
-        let lock = File::create(path.join("lock")).map_err(system)?;
+        let lock = open(&path.join("lock")).map_err(system)?;
         match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { path, _lock: lock }),
+            Ok(()) => {
+                let identity = fs::metadata(&path).map_err(system)?;
+                let (device, inode) = (identity.dev(), identity.ino());
+                Ok(Self {
+                    identity: format!("{}:{device}:{inode}", path.display()),
+                    path,
+                    _lock: lock,
+                })
+            }
             Err(rustix::io::Errno::WOULDBLOCK) => {
                 let at = address().map(|address| format!(", at {address}"));
                 let at = at.unwrap_or_default();
@@ -72,8 +67,14 @@ impl Folder {
         }
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    /// Which one it is, also among those that have the same path for others.
+    pub(crate) fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// Where executables are kept.
+    pub(crate) fn cache(&self) -> Result<PathBuf, FolderError> {
+        private(&self.path.join("cache"))
     }
 
     /// Commands of this host find the daemon there.
@@ -99,10 +100,42 @@ impl Folder {
     /// As a whole, or not at all.
     fn write(&self, name: &str, text: &str) -> io::Result<()> {
         let new = self.path.join(format!("{name}.new"));
-        let mut file = File::create(&new)?;
+        let mut file = open(&new)?;
+        file.set_len(0)?;
         writeln!(file, "{text}")?;
         fs::rename(new, self.path.join(name))
     }
+}
+
+/// A folder that only this user may change, made if it is missing: whoever may change it may have
+/// anything run. As it is called wherever nodes run.
+fn private(path: &Path) -> Result<PathBuf, FolderError> {
+    let found = || {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        let path = fs::canonicalize(path)?;
+        let metadata = fs::metadata(&path)?;
+        Ok((path, metadata))
+    };
+    let (path, metadata) = found().map_err(|source| FolderError::System {
+        path: path.to_owned(),
+        source,
+    })?;
+    let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    match is_ours && metadata.mode() & 0o022 == 0 {
+        true => Ok(path),
+        false => Err(FolderError::Open { path }),
+    }
+}
+
+/// A file that is made if it is missing, and never another one that its name leads to.
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+        .open(path)
 }
 
 /// Where the daemon of this host and user keeps what it needs.
@@ -120,4 +153,35 @@ fn path() -> Result<PathBuf, FolderError> {
 pub(crate) fn address() -> Option<SocketAddr> {
     let text = fs::read_to_string(path().ok()?.join("address")).ok()?;
     text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn neither_open_to_others_nor_led_elsewhere() {
+        let name = format!("gossamer-folder-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        assert_eq!(
+            private(&path).expect("it is made").file_name(),
+            path.file_name()
+        );
+        let mode = fs::metadata(&path).expect("it is there").mode();
+        assert_eq!(mode & 0o777, 0o700);
+        for (mode, is_private) in [(0o755, true), (0o720, false), (0o702, false), (0o700, true)] {
+            let mode = fs::Permissions::from_mode(mode);
+            fs::set_permissions(&path, mode).expect("it is ours");
+            assert_eq!(private(&path).is_ok(), is_private);
+        }
+        let other = path.join("other");
+        fs::write(&other, "kept").expect("there is room");
+        symlink(&other, path.join("lock")).expect("there is room");
+        assert!(open(&path.join("lock")).is_err());
+        open(&other).expect("it is a file");
+        assert_eq!(fs::read(&other).expect("it stays"), b"kept");
+        fs::remove_dir_all(&path).expect("it is ours");
+    }
 }

@@ -82,4 +82,4 @@ fn unexpected(placed: &Placed) -> Refusal {
 }
 
 /// What a host may take beyond the silence to compare an executable with its hash.
-const ANSWER_TIME: Duration = Duration::from_secs(10);
+pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(10);

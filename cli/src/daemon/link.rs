@@ -6,11 +6,13 @@
 //! `stats`, one line of figures for each worker and then `end`.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use rustix::net::SendFlags;
 
 /// The daemon's end of what its nodes connect to.
 #[derive(Debug)]
@@ -138,9 +140,10 @@ impl Link {
         let deadline = Instant::now() + limit;
         let mut state = self.lock();
         let asked = state.answers;
-        // What cannot take six bytes at once is no library of ours.
-        let is_asked = state.stream.as_mut().is_some_and(|stream| {
-            stream.set_nonblocking(false).is_ok() && stream.write_all(b"stats\n").is_ok()
+        // What cannot take six bytes at once does not read, and so does not tell.
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        let is_asked = state.stream.as_ref().is_some_and(|stream| {
+            rustix::net::send(stream, ASK, flags).is_ok_and(|sent| sent == ASK.len())
         });
         while is_asked && state.answers == asked && !state.has_ended {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -188,6 +191,8 @@ fn figures_of(text: &str) -> Figures {
         .collect()
 }
 
+const ASK: &[u8] = b"stats\n";
+
 const WORD_TIME: Duration = Duration::from_secs(1);
 const LAST_WORD_TIME: Duration = Duration::from_millis(200);
 const LINE_BYTES_MAX: u64 = 4096;
@@ -196,6 +201,8 @@ const FIGURES_MAX: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     fn connect(told: &str) -> UnixStream {
@@ -237,5 +244,21 @@ mod tests {
         // A word is good for once.
         let mut again = connect(&told);
         assert_eq!(again.read(&mut [0]).expect("it is closed"), 0);
+    }
+
+    #[test]
+    fn a_node_that_does_not_read_does_not_tell() {
+        let links = Links::listen().expect("a socket");
+        let link = Arc::new(Link::default());
+        let stream = connect(&links.expect(&link).expect("a word"));
+        while link.lock().stream.is_none() {
+            std::thread::yield_now();
+        }
+        // More than any socket holds.
+        for _ in 0..100_000 {
+            assert_eq!(link.ask(Duration::ZERO), Vec::<Figures>::new());
+        }
+        drop(stream);
+        assert_eq!(link.lost(), None);
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! **Invariant:** strangers cost bounded memory and time, and one thread: [`GUESTS_MAX`] are there
 //! at most, each for [`STRANGER_TIME`](crate::control::handshake::STRANGER_TIME). When one more
-//! comes, the oldest of the source with the most has to go; whoever had to go comes again.
+//! comes, the oldest of the source with the most has to go, of those that have said nothing that only
+//! who knows the key can say; whoever had to go comes again.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv6Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -136,18 +137,30 @@ impl Guest {
 
 /// The guest that has to go; they are in the order in which they came.
 fn oldest_of_most(guests: &[Guest]) -> usize {
-    let sources: Vec<_> = guests.iter().map(|guest| guest.source).collect();
-    crowd(&sources)
+    let of = |guest: &Guest| (network(guest.source), guest.acceptor.is_answered());
+    crowd(&guests.iter().map(of).collect::<Vec<_>>())
 }
 
-fn crowd(sources: &[IpAddr]) -> usize {
+/// Of those that were not answered yet, if there are any.
+fn crowd(guests: &[(IpAddr, bool)]) -> usize {
+    let has_unanswered = guests.iter().any(|(_, is_answered)| !is_answered);
+    let may_go = |is_answered: bool| !(has_unanswered && is_answered);
     let mut counts = HashMap::new();
-    for source in sources {
+    for (source, _) in guests.iter().filter(|guest| may_go(guest.1)) {
         *counts.entry(source).or_insert(0) += 1;
     }
     let most = counts.values().max().copied().unwrap_or(0);
-    let is_of_most = |source: &IpAddr| counts[source] == most;
-    sources.iter().position(is_of_most).unwrap_or(0)
+    let is_of_most =
+        |(source, is_answered): &(IpAddr, bool)| may_go(*is_answered) && counts[source] == most;
+    guests.iter().position(is_of_most).unwrap_or(0)
+}
+
+/// The addresses that one host may have as many of as it likes count as one.
+fn network(source: IpAddr) -> IpAddr {
+    match source.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
+    }
 }
 
 fn wait(listener: &TcpListener, guests: &[Guest]) -> io::Result<()> {
@@ -191,12 +204,26 @@ mod tests {
 
     #[test]
     fn the_crowd_makes_room() {
-        let from = |numbers: &[u8]| -> Vec<IpAddr> {
-            let address = |number: &u8| Ipv4Addr::new(10, 0, 0, *number).into();
+        let from = |numbers: &[u8]| -> Vec<(IpAddr, bool)> {
+            let address = |number: &u8| (Ipv4Addr::new(10, 0, 0, *number).into(), false);
             numbers.iter().map(address).collect()
         };
         assert_eq!(crowd(&from(&[1, 2, 3])), 0, "the oldest of all");
         assert_eq!(crowd(&from(&[1, 2, 3, 2])), 1);
         assert_eq!(crowd(&from(&[1, 3, 3, 2, 2, 2])), 3);
+        let mut guests = from(&[2, 2, 1, 3, 3]);
+        (guests[0].1, guests[1].1, guests[3].1) = (true, true, true);
+        assert_eq!(crowd(&guests), 2, "not those that were answered");
+        guests.iter_mut().for_each(|guest| guest.1 = true);
+        assert_eq!(crowd(&guests), 0);
+    }
+
+    #[test]
+    fn many_addresses_of_one_host() {
+        let of = |text: &str| network(text.parse().expect("an address"));
+        assert_eq!(of("2001:db8::1"), of("2001:db8::2:0:0:1"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_ne!(of("10.0.0.1"), of("10.0.0.2"));
+        assert_eq!(of("::ffff:10.0.0.1"), of("10.0.0.1"));
     }
 }

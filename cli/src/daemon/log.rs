@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::control::message::Chunk;
 
@@ -18,6 +19,17 @@ struct Said {
     /// How many went before the first that is kept.
     gone: u64,
     has_ended: bool,
+}
+
+/// What stands at a place of a log.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// This, and the place behind it.
+    Chunk(Chunk, u64),
+    /// Nothing yet.
+    Nothing,
+    /// Nothing will.
+    End,
 }
 
 impl Log {
@@ -45,21 +57,26 @@ impl Log {
         said.gone + said.chunks.len() as u64
     }
 
-    /// What stands at this place, or at the first after it that is kept, and the place behind it;
-    /// `None` at the end. With `follow` it is waited for.
-    pub(crate) fn next(&self, place: u64, follow: bool) -> Option<(Chunk, u64)> {
+    /// What stands at this place, or at the first after it that is kept. Until `limit` has passed,
+    /// if there is one, it is waited for.
+    pub(crate) fn next(&self, place: u64, limit: Option<Duration>) -> Next {
+        let deadline = limit.map(|limit| Instant::now() + limit);
         let mut said = self.lock();
         loop {
             let place = place.max(said.gone);
-            let index = usize::try_from(place - said.gone).ok()?;
-            if let Some(chunk) = said.chunks.get(index) {
-                return Some((chunk.clone(), place + 1));
+            let index = usize::try_from(place - said.gone);
+            if let Some(chunk) = index.ok().and_then(|index| said.chunks.get(index)) {
+                return Next::Chunk(chunk.clone(), place + 1);
             }
-            if said.has_ended || !follow {
-                return None;
+            let Some(deadline) = deadline.filter(|_| !said.has_ended) else {
+                return Next::End;
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Next::Nothing;
             }
-            let waited = self.changed.wait(said);
-            said = waited.unwrap_or_else(PoisonError::into_inner);
+            let waited = self.changed.wait_timeout(said, left);
+            said = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -109,28 +126,39 @@ mod tests {
         for node in 0..100 {
             log.append(chunk(node, 100_000));
         }
-        let (first, place) = log.next(0, false).expect("something is kept");
-        assert!(first.node > 50 && place == u64::from(first.node) + 1);
-        assert_eq!(log.next(99, false).map(|(last, _)| last.node), Some(99));
-        assert_eq!(log.next(100, false), None);
+        let (first, place) = chunk_at(&log, 0);
+        assert!(first > 50 && place == u64::from(first) + 1);
+        assert_eq!(chunk_at(&log, 99), (99, 100));
+        assert_eq!(log.next(100, None), Next::End);
         assert!(log.lock().bytes <= BYTES_MAX);
         log.end();
         assert!(log.lock().bytes <= BYTES_AFTER_MAX);
-        assert!(log.next(0, true).is_some());
-        assert_eq!(log.next(100, true), None, "it has ended");
+        chunk_at(&log, 0);
+        assert_eq!(log.next(100, Some(LIMIT)), Next::End, "it has ended");
     }
 
     #[test]
     fn whoever_follows_is_told() {
         let log = Log::default();
+        assert_eq!(log.next(0, Some(Duration::ZERO)), Next::Nothing);
         std::thread::scope(|scope| {
             let follower = scope.spawn(|| {
-                let (first, place) = log.next(0, true).expect("it comes");
-                (first.node, log.next(place, true))
+                let (first, place) = chunk_at(&log, 0);
+                (first, log.next(place, Some(LIMIT)))
             });
             log.append(chunk(7, 1));
             log.end();
-            assert_eq!(follower.join().expect("no panic"), (7, None));
+            assert_eq!(follower.join().expect("no panic"), (7, Next::End));
         });
     }
+
+    /// Its node, and the place behind it.
+    fn chunk_at(log: &Log, place: u64) -> (u32, u64) {
+        match log.next(place, Some(LIMIT)) {
+            Next::Chunk(chunk, next) => (chunk.node, next),
+            other => panic!("it comes: {other:?}"),
+        }
+    }
+
+    const LIMIT: Duration = Duration::from_secs(60);
 }

@@ -38,7 +38,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::Signals;
 use socket2::{Domain, Socket, Type};
 
@@ -57,6 +57,7 @@ use crate::control::message::{Card, Facts, HostState};
 use crate::guard::Guard;
 use crate::key::RackKey;
 use crate::options::Daemon as Options;
+use crate::{rack, signals};
 
 /// Why there is no daemon.
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +108,7 @@ pub(crate) fn run(options: &Options) -> Result<u8, DaemonError> {
     let (settings, key) = Settings::of(options)?;
     let folder = Folder::take()?;
     remains::end(&[mark(&folder)]);
-    let cache = Cache::open(folder.path().join("cache"), settings.cache_bytes_max);
+    let cache = Cache::open(folder.cache()?, settings.cache_bytes_max);
     let cache = cache.map_err(system("the cache cannot be opened"))?;
     let listener = listen(settings.address).map_err(|source| DaemonError::Listen {
         address: settings.address,
@@ -139,6 +140,7 @@ pub(crate) fn run(options: &Options) -> Result<u8, DaemonError> {
         settings,
         folder,
     });
+    end_with_guard(&daemon).map_err(system("the guard cannot be watched"))?;
     daemon.programs.set_last(daemon.folder.last_program());
     daemon.open(listener)?;
     let why = spawner::attend(&orders);
@@ -279,7 +281,7 @@ impl Drop for Counted {
 }
 
 fn mark(folder: &Folder) -> String {
-    format!("{MARK}={}", folder.path().display())
+    format!("{MARK}={}", folder.identity())
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
@@ -292,7 +294,24 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// Without a guard, what it starts may be left behind.
+fn end_with_guard(daemon: &Arc<Daemon>) -> io::Result<()> {
+    let daemon = daemon.clone();
+    thread::Builder::new().spawn(move || {
+        let why = match rack::wait(daemon.guard.process()) {
+            Ok(_) => io::Error::other("its guard has ended; start it again"),
+            Err(error) => error,
+        };
+        daemon.spawner.end(Some(why));
+    })?;
+    Ok(())
+}
+
 fn end_on_signals(spawner: &Spawner) -> io::Result<()> {
+    // Programs inherit what is ignored, as under `nohup`, but not what is heard and does nothing.
+    for signal in signals::ignored(&[SIGHUP, SIGINT, SIGQUIT, SIGTERM]) {
+        signal_hook::flag::register(signal, Arc::default())?;
+    }
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
     let spawner = spawner.clone();
     thread::Builder::new().spawn(move || {

@@ -10,7 +10,7 @@ use super::controller::Event;
 use super::log::Log;
 use super::refusal::Refusal;
 use crate::control::connection::Sender;
-use crate::control::message::{Chunk, NodeStats, Placed, ProgramState, ToNode};
+use crate::control::message::{Chunk, NodeStats, Placed, ProgramState, Reply, ToNode};
 
 #[derive(Debug, Default)]
 pub(crate) struct Programs(Mutex<Table>);
@@ -156,14 +156,37 @@ impl Running {
         lock(&self.leases).clear();
         self.log.end();
         lock(&self.input).take();
+    }
+
+    /// A launcher is there, for what the nodes say, and told so before it hears any of that.
+    pub(crate) fn attach(&self, sender: Sender) -> Result<(), Refusal> {
+        let mut launcher = lock(&self.launcher);
+        // The end of this stream comes behind that of the program.
+        if self.outcome().is_some() {
+            let refusal = Refusal::HasEnded {
+                id: self.id.clone(),
+            };
+            let _ = sender.send(&Reply::Refused(refusal.clone())); // or nobody hears it
+            return Err(refusal);
+        }
+        // The first on this connection, and short; if it has gone, it says so on the other.
+        let _ = sender.send(&Reply::Done);
+        *launcher = Some(Arc::new(sender));
+        Ok(())
+    }
+
+    /// The launcher gets no more of what the nodes say than is on its way.
+    pub(crate) fn finish_launcher(&self) {
         if let Some(launcher) = lock(&self.launcher).take() {
             launcher.finish();
         }
     }
 
-    /// A launcher is there, for what the nodes say.
-    pub(crate) fn set_launcher(&self, sender: Arc<Sender>) {
-        *lock(&self.launcher) = Some(sender);
+    /// The launcher takes nothing any more: whoever passes something on goes on.
+    pub(crate) fn close_launcher(&self) {
+        if let Some(launcher) = lock(&self.launcher).take() {
+            launcher.close();
+        }
     }
 
     /// A node has said something.
@@ -250,3 +273,38 @@ const PROGRAMS_MAX: usize = 64;
 const ENDED_MAX: usize = 16;
 
 const STATS_TIME: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+    use crate::control::connection::tests::connected;
+    use crate::control::message::Bytes;
+    use crate::output::Stream;
+
+    #[test]
+    fn a_launcher_that_comes_hears_all_from_then_on_and_the_end() {
+        let (events, _heard) = channel();
+        let begun = Programs::default().begin("a", String::new(), Vec::new(), events);
+        let running = begun.expect("there is room");
+        let [(sender, _one), (_other, mut receiver)] = connected();
+        running.attach(sender).expect("it runs");
+        let chunk = Chunk {
+            node: 0,
+            stream: Stream::Output,
+            bytes: Bytes(vec![1]),
+        };
+        running.pass_on(chunk.clone());
+        running.end(0, None);
+        running.finish_launcher();
+        assert_eq!(receiver.receive::<Reply>().expect("it comes"), Reply::Done);
+        assert_eq!(receiver.receive::<Chunk>().expect("it comes"), chunk);
+        assert!(receiver.receive::<Chunk>().is_err(), "it has ended");
+        // One that comes too late is told so, and does not wait for ever.
+        let [(sender, _one), (_other, mut receiver)] = connected();
+        assert!(running.attach(sender).is_err());
+        let reply = receiver.receive::<Reply>().expect("it comes");
+        assert!(matches!(reply, Reply::Refused(Refusal::HasEnded { .. })));
+    }
+}

@@ -48,7 +48,10 @@ pub(crate) enum Refusal {
         bytes: u64,
         bytes_max: u64,
     },
-    #[error("node {node} cannot be started on host {host}: {cause}")]
+    #[error(
+        "node {node} cannot be started on host {host}: {cause}; look at what limits its daemon \
+         (`ulimit -a`), or leave it out with --hosts"
+    )]
     NotStarted {
         node: u32,
         host: String,
@@ -60,6 +63,8 @@ pub(crate) enum Refusal {
         "the name {name} is taken by the daemon at {address}: give this one another with --name"
     )]
     NameTaken { name: String, address: String },
+    #[error("program {id} was not started, as its launcher was not ready in time: run it again")]
+    NotReady { id: String },
     #[error("signal {signal} is none that can be sent")]
     NoSignal { signal: i32 },
     #[error("host {host} was asked for what does not fit there: use one version of gossamer")]

@@ -6,17 +6,21 @@
 
 use std::fs;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// Kills all processes in whose environment all of these stand, again and again until none is left.
 pub(crate) fn end(marks: &[String]) {
     for _ in 0..ROUNDS_MAX {
         let mut found = false;
         for process in processes() {
+            // Before its environment is read: so that the signal comes to none but that process.
+            let Ok(descriptor) = pidfd_open(process, PidfdFlags::empty()) else {
+                continue; // it has ended
+            };
             if is_marked(process, marks) {
                 found = true;
                 // It may have ended by itself.
-                let _ = kill_process(process, Signal::KILL);
+                let _ = pidfd_send_signal(&descriptor, Signal::KILL);
             }
         }
         if !found {

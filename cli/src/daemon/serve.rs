@@ -8,6 +8,7 @@ use super::Daemon;
 use super::agent;
 use super::cache::CacheError;
 use super::controller::{self, Event};
+use super::log::Next;
 use super::refusal::Refusal;
 use super::roster::Learned;
 use super::watch;
@@ -60,7 +61,7 @@ pub(crate) fn serve(daemon: &Arc<Daemon>, sender: Sender, mut receiver: Receiver
                 node,
                 follow,
             } => match daemon.programs.find(&daemon.card.name, &program) {
-                Ok(_) => return logs(daemon, &program, node, follow, &sender),
+                Ok(_) => return logs(daemon, &program, node, follow, &sender, &receiver),
                 Err(refusal) => Reply::Refused(refusal),
             },
         };
@@ -162,16 +163,22 @@ fn attach(
             return;
         }
     };
-    if sender.send(&Reply::Done).is_err() {
+    if program.attach(sender).is_err() {
         return;
     }
-    program.set_launcher(Arc::new(sender));
     while let Ok(chunk) = receiver.receive::<Chunk>() {
         program.feed(&chunk);
     }
 }
 
-fn logs(daemon: &Daemon, id: &str, node: Option<u32>, follow: bool, sender: &Sender) {
+fn logs(
+    daemon: &Daemon,
+    id: &str,
+    node: Option<u32>,
+    follow: bool,
+    sender: &Sender,
+    receiver: &Receiver,
+) {
     let Ok(program) = daemon.programs.find(&daemon.card.name, id) else {
         return;
     };
@@ -186,11 +193,19 @@ fn logs(daemon: &Daemon, id: &str, node: Option<u32>, follow: bool, sender: &Sen
         return;
     }
     let mut place = 0;
-    while let Some((chunk, next)) = program.log.next(place, follow) {
-        place = next;
-        let is_wanted = node.is_none_or(|node| chunk.node == node) && !chunk.bytes.0.is_empty();
-        if is_wanted && sender.send(&chunk).is_err() {
-            return;
+    let limit = follow.then_some(LOOK_INTERVAL);
+    loop {
+        match program.log.next(place, limit) {
+            Next::Chunk(chunk, next) => {
+                place = next;
+                let is_wanted = node.is_none_or(|node| chunk.node == node);
+                if is_wanted && !chunk.bytes.0.is_empty() && sender.send(&chunk).is_err() {
+                    return;
+                }
+            }
+            Next::Nothing if receiver.has_gone() => return,
+            Next::Nothing => {}
+            Next::End => break,
         }
     }
     let _ = sender.send(&end_of(0, Stream::Output));
@@ -198,3 +213,6 @@ fn logs(daemon: &Daemon, id: &str, node: Option<u32>, follow: bool, sender: &Sen
 
 /// Whoever asks for nothing for so long has to come again. Daemons ask more often.
 const IDLE_TIME: Duration = Duration::from_secs(60);
+
+/// How often it is looked whether whoever follows what is said has gone.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);

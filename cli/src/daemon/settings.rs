@@ -43,6 +43,11 @@ pub(crate) enum SettingsError {
         address: SocketAddr,
         source: DialError,
     },
+    #[error(
+        "`{listen}` is no address by which others reach this host: name one of this host with \
+         --listen"
+    )]
+    Listen { listen: String },
     #[error("a silence of {seconds} seconds: must be from 0.5 to 3600")]
     Silence { seconds: f64 },
 }
@@ -96,6 +101,11 @@ impl Settings {
         }
         if let Some(listen) = &options.listen {
             address = address_of(listen)?;
+            if address.ip().is_unspecified() {
+                return Err(SettingsError::Listen {
+                    listen: listen.clone(),
+                });
+            }
         }
         if !is_name(&name) {
             return Err(SettingsError::Name { name });

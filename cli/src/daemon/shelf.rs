@@ -20,8 +20,13 @@ struct Entry {
     bytes: u64,
     used: u64,
     pins: u32,
-    is_verified: bool,
+    /// What its file was when it was compared with the hash, if it was.
+    compared: Option<Identity>,
 }
+
+/// Another one when a file has changed, or is another file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity(pub(crate) [u64; 5]);
 
 /// Why there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,28 +65,33 @@ impl Shelf {
         self.coming_bytes -= bytes;
     }
 
-    pub(crate) fn insert(&mut self, hash: Hash, bytes: u64, is_verified: bool) {
+    pub(crate) fn insert(&mut self, hash: Hash, bytes: u64, compared: Option<Identity>) {
         let used = self.next_use();
         let entry = self.entries.entry(hash).or_insert(Entry {
             bytes,
             used,
             pins: 0,
-            is_verified,
+            compared,
         });
-        entry.used = used;
-        entry.is_verified |= is_verified;
+        (entry.bytes, entry.used, entry.compared) = (bytes, used, compared);
     }
 
+    /// Its file is another one, or has gone. Whoever uses it still counts.
     pub(crate) fn remove(&mut self, hash: &Hash) {
-        self.entries.remove(hash);
+        if let Some(entry) = self.entries.get_mut(hash) {
+            entry.compared = None;
+            if entry.pins == 0 {
+                self.entries.remove(hash);
+            }
+        }
     }
 
-    /// Whether it is there, and was compared with its hash.
-    pub(crate) fn find(&mut self, hash: &Hash) -> Option<bool> {
+    /// If it is there: what its file was when it was compared with its hash.
+    pub(crate) fn find(&mut self, hash: &Hash) -> Option<Option<Identity>> {
         let used = self.next_use();
         let entry = self.entries.get_mut(hash)?;
         entry.used = used;
-        Some(entry.is_verified)
+        Some(entry.compared)
     }
 
     /// It has to stay.
@@ -121,6 +131,8 @@ impl Shelf {
 mod tests {
     use super::*;
 
+    const SAME: Option<Identity> = Some(Identity([1; 5]));
+
     fn hash(byte: u8) -> Hash {
         [byte; 32]
     }
@@ -128,7 +140,7 @@ mod tests {
     fn put(shelf: &mut Shelf, byte: u8, bytes: u64) -> Result<Vec<Hash>, NoRoom> {
         let evicted = shelf.expect(bytes)?;
         shelf.end_expecting(bytes);
-        shelf.insert(hash(byte), bytes, true);
+        shelf.insert(hash(byte), bytes, SAME);
         Ok(evicted)
     }
 
@@ -138,7 +150,7 @@ mod tests {
         for byte in 1..=4 {
             assert_eq!(put(&mut shelf, byte, 25), Ok(vec![]));
         }
-        assert_eq!(shelf.find(&hash(1)), Some(true));
+        assert_eq!(shelf.find(&hash(1)), Some(SAME));
         assert_eq!(put(&mut shelf, 5, 25), Ok(vec![hash(2)]));
         assert_eq!(put(&mut shelf, 6, 60), Ok(vec![hash(3), hash(4), hash(1)]));
         assert_eq!(shelf.bytes(), 85);
@@ -168,10 +180,22 @@ mod tests {
     #[test]
     fn what_a_predecessor_left_is_compared_first() {
         let mut shelf = Shelf::new(100);
-        shelf.insert(hash(1), 10, false);
-        assert_eq!(shelf.find(&hash(1)), Some(false));
-        shelf.insert(hash(1), 10, true);
-        assert_eq!(shelf.find(&hash(1)), Some(true));
+        shelf.insert(hash(1), 10, None);
+        assert_eq!(shelf.find(&hash(1)), Some(None));
+        shelf.insert(hash(1), 10, SAME);
+        assert_eq!(shelf.find(&hash(1)), Some(SAME));
         assert_eq!(shelf.bytes(), 10);
+    }
+
+    #[test]
+    fn what_is_used_counts_though_its_file_has_gone() {
+        let mut shelf = Shelf::new(100);
+        put(&mut shelf, 1, 10).expect("room");
+        assert!(shelf.pin(&hash(1)));
+        shelf.remove(&hash(1));
+        assert_eq!(shelf.find(&hash(1)), Some(None));
+        put(&mut shelf, 1, 10).expect("room");
+        shelf.unpin(&hash(1));
+        assert_eq!(shelf.evict(), Some(hash(1)));
     }
 }

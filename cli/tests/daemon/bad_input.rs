@@ -38,6 +38,9 @@ fn all_commands() {
         126,
         "make it executable (`chmod +x`)",
     );
+    let many = [&["run", "--", "true"][..], &["x"; 130_000]].concat();
+    let says = "bytes, of at most 2097152: write them into a file that all hosts have";
+    check(&rack, &many, 2, says);
     let foreign = foreign_program(&rack);
     let says = format!("`{foreign}` is for aarch64, and host a is x86_64: build it for that");
     check(&rack, &["run", "--", &foreign], 126, &says);
@@ -151,6 +154,11 @@ fn daemons(rack: &Rack) {
         &["--listen", "192.0.2.1"],
         125,
         "192.0.2.1:7410 cannot be listened on",
+    );
+    check(
+        &["--listen", "0.0.0.0"],
+        2,
+        "`0.0.0.0` is no address by which others reach this host",
     );
     check(&["--name", "a b"], 2, "`a b` is no name of a host");
     check(&["--silence", "0.1"], 2, "must be from 0.5 to 3600");

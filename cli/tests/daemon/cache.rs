@@ -43,23 +43,29 @@ fn disk_that_is_full() {
     let Some(mut rack) = Rack::start(2) else {
         return;
     };
+    fill_disk(&mut rack);
+}
+
+/// That of host b: it says so, and all others go on.
+pub(crate) fn fill_disk(rack: &mut Rack) {
     rack.kill_daemon(1);
     let cache = rack.state(1).join("cache");
-    fs::remove_file(rack.state(1).join("address")).expect("it was killed");
     let mut mount = Command::new("mount");
     mount
-        .args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"])
+        .args(["-t", "tmpfs", "-o", "size=256k,mode=700", "tmpfs"])
         .arg(&cache);
     if !mount.status().is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED disk_that_is_full, as no file system can be mounted");
+        eprintln!("SKIPPED a full disk, as no file system can be mounted");
+        rack.restart_daemon(1);
         return;
     }
-    let _mounted = Mounted(cache.clone());
-    rack.start_daemon(1, &[]);
-    rack.await_hosts(0, 2);
+    let mounted = Mounted(cache);
+    rack.restart_daemon(1);
+    rack.await_hosts(0, rack.hosts());
+    let run = ["run", "--hosts", "a,b", "--"];
     for _ in 0..3 {
-        let (status, text) =
-            rack.fails(0, &["run", "--", env!("CARGO_BIN_EXE_gossamer"), "--help"]);
+        let program = [&run[..], &[env!("CARGO_BIN_EXE_gossamer"), "--help"]].concat();
+        let (status, text) = rack.fails(0, &program);
         assert!(
             text.contains("host b cannot keep the executable in"),
             "{text}"
@@ -71,6 +77,9 @@ fn disk_that_is_full() {
     // The others go on.
     let said = rack.says(0, &["run", "--hosts", "a", "--", "sh", "-c", "echo here"]);
     assert_eq!(said, "[0@a] here\n");
+    rack.kill_daemon(1);
+    drop(mounted);
+    rack.restart_daemon(1);
 }
 
 struct Mounted(std::path::PathBuf);

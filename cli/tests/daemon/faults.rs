@@ -3,9 +3,12 @@
 //!
 //! `GOSSAMER_FAULT_ROUNDS` says how many faults, `GOSSAMER_FAULT_SEED` which.
 
+use std::time::{Duration, Instant};
+
 use rustix::process::Signal;
 
 use crate::body::run;
+use crate::cache::fill_disk;
 use crate::lives::Launched;
 use crate::processes;
 use crate::rack::{Rack, await_until, name};
@@ -19,6 +22,10 @@ enum Fault {
     Launcher,
     Daemon(usize),
     Cut(usize),
+    /// The daemon of a host that the program goes on without.
+    Survived,
+    /// The disk of a host is full.
+    Disk,
 }
 
 #[test]
@@ -35,16 +42,23 @@ fn random_faults() {
     let mut random = Random::new(number("GOSSAMER_FAULT_SEED", 7));
     // It has a host of its own, which controls it.
     let (bystander, since) = start_bystander(&rack);
-    for round in 0..number("GOSSAMER_FAULT_ROUNDS", 5) {
-        let fault = match round % 5 {
+    for round in 0..number("GOSSAMER_FAULT_ROUNDS", 7) {
+        let fault = match round % 7 {
             0 => Fault::Node(random.below(HOSTS - 1)),
             1 => Fault::Launcher,
             2 => Fault::Daemon(random.below(HOSTS - 1)),
             3 => Fault::Cut(1),
-            _ => Fault::Stop(random.below(HOSTS - 1)),
+            4 => Fault::Stop(random.below(HOSTS - 1)),
+            5 => Fault::Survived,
+            _ => Fault::Disk,
         };
         eprintln!("round {round}: {fault:?}");
-        fail(&mut rack, fault, &mut random);
+        match fault {
+            Fault::Survived => survive(&mut rack),
+            Fault::Disk => fill_disk(&mut rack),
+            _ => fail(&mut rack, fault, &mut random),
+        }
+        (0..HOSTS).for_each(|host| rack.await_hosts(host, HOSTS));
         assert_eq!(
             processes::of_node(&rack.state(BYSTANDER), &bystander, 0),
             since,
@@ -88,6 +102,7 @@ fn fail(rack: &mut Rack, fault: Fault, random: &mut Random) {
         panic!("it runs: {programs:?}")
     };
     let id = program["id"].as_str().expect("text").to_owned();
+    let began = Instant::now();
     let says = match fault {
         Fault::Stop(node) => {
             signal_node(rack, &id, node, Signal::STOP);
@@ -98,14 +113,10 @@ fn fail(rack: &mut Rack, fault: Fault, random: &mut Random) {
         }
         Fault::Node(node) => {
             signal_node(rack, &id, node, Signal::KILL);
-            match node {
-                // Its status says it.
-                0 => String::new(),
-                _ => format!(
-                    "node {node} on {} was ended by signal 9 (SIGKILL)",
-                    name(node)
-                ),
-            }
+            format!(
+                "node {node} on {} was ended by signal 9 (SIGKILL)",
+                name(node)
+            )
         }
         Fault::Launcher => {
             launched.signal(Signal::KILL);
@@ -125,6 +136,7 @@ fn fail(rack: &mut Rack, fault: Fault, random: &mut Random) {
             rack.network().set_port(host, "down");
             format!("node 1 on {} is lost: nothing ", name(host))
         }
+        Fault::Survived | Fault::Disk => unreachable!("they end no program"),
     };
     let (status, errors) = launched.end();
     assert!(!status.success(), "{fault:?}");
@@ -134,6 +146,9 @@ fn fail(rack: &mut Rack, fault: Fault, random: &mut Random) {
     }
     // No host needs another for that.
     (0..BYSTANDER).for_each(|host| rack.await_nothing(host));
+    let took = began.elapsed();
+    eprintln!("all has ended after {took:?}");
+    assert!(took < ALL_TIME_MAX + SLACK, "{fault:?}: {took:?}");
     match fault {
         Fault::Daemon(host) => {
             await_loss(rack, host);
@@ -144,16 +159,23 @@ fn fail(rack: &mut Rack, fault: Fault, random: &mut Random) {
             rack.await_hosts(host, 1);
             rack.network().set_port(host, "up");
         }
-        Fault::Node(_) | Fault::Stop(_) | Fault::Launcher => {}
+        _ => {}
     }
-    (0..HOSTS).for_each(|host| rack.await_hosts(host, HOSTS));
-    if let Fault::Launcher = fault {
-        let all = rack.json(0, &["ps", "--all"]);
-        let all = all.as_array().expect("a list");
-        let ended = all.iter().find(|program| program["id"] == *id);
-        let note = ended.and_then(|program| program["note"].as_str());
-        assert_eq!(note, Some("its launcher has gone: all nodes are ended"));
+    if let Fault::Daemon(0) = fault {
+        return; // nobody knows any more
     }
+    let says = match fault {
+        Fault::Launcher => "its launcher has gone: all nodes are ended",
+        _ => &says,
+    };
+    let all = rack.json(0, &["ps", "--all"]);
+    let mut all = all.as_array().expect("a list").iter();
+    let ended = all.find(|program| program["id"] == *id);
+    let note = ended.and_then(|program| program["note"].as_str());
+    assert!(
+        note.is_some_and(|note| note.contains(says)),
+        "{fault:?}: {note:?}"
+    );
 }
 
 /// Sends a signal to the processes of a node, once there are any.
@@ -181,14 +203,16 @@ fn a_program_that_survives() {
     let Some(mut rack) = Rack::start(2) else {
         return;
     };
+    survive(&mut rack);
+}
+
+fn survive(rack: &mut Rack) {
     let script = "test $GOSSAMER_NODE = 1 && exec sleep 1000000; echo ready; read line; exit 3";
-    let mut command = rack.on(
-        0,
-        &["run", "--on-node-loss", "survive", "--", "sh", "-c", script],
-    );
+    let options = ["run", "--hosts", "a,b", "--on-node-loss", "survive"];
+    let mut command = rack.on(0, &[&options[..], &["--", "sh", "-c", script]].concat());
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
     command.stdin(reader);
-    let mut launched = Launched::start(&rack, 0, &mut command);
+    let mut launched = Launched::start(rack, 0, &mut command);
     drop(command);
     launched.await_line("ready");
     rack.kill_daemon(1);
@@ -204,6 +228,7 @@ fn a_program_that_survives() {
     let (status, errors) = launched.end();
     assert_eq!(status.code(), Some(3), "{errors}");
     assert!(errors.contains("gossamer: node 1 on b is lost"), "{errors}");
+    rack.restart_daemon(1);
 }
 
 /// What a node has started goes with it, also if it has gone into a session of its own.
@@ -236,3 +261,9 @@ fn nothing_is_left_of_what_nodes_have_started() {
 const HOSTS: usize = 3;
 /// The host that nothing happens to.
 const BYSTANDER: usize = 2;
+
+/// What was set: the silence of the rack, and what nodes have to end by themselves and by order.
+const ALL_TIME_MAX: Duration = Duration::from_secs(5 + 2 * 5);
+
+/// For a machine that does other things too.
+const SLACK: Duration = Duration::from_secs(30);

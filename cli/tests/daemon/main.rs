@@ -17,9 +17,11 @@ mod namespace;
 #[path = "../../../tests/rack_hosts/network.rs"]
 #[expect(dead_code, reason = "other tests need more of it")]
 mod network;
+mod pace;
 mod processes;
 #[path = "../../../tests/rack_hosts/proxy.rs"]
 mod proxy;
 mod rack;
 mod random;
+mod readers;
 mod strangers;

@@ -1,6 +1,7 @@
 //! The processes of programs, as the system knows them.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -46,5 +47,8 @@ pub(crate) fn kill(pid: Pid, signal: Signal) {
 
 fn mark(folder: &Path) -> String {
     let folder = fs::canonicalize(folder).expect("it is there");
-    format!("GOSSAMER_DAEMON_FOLDER={}", folder.display())
+    let metadata = fs::metadata(&folder).expect("it is there");
+    let (device, inode) = (metadata.dev(), metadata.ino());
+    let folder = folder.display();
+    format!("GOSSAMER_DAEMON_FOLDER={folder}:{device}:{inode}")
 }

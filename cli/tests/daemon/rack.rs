@@ -52,6 +52,10 @@ impl Rack {
         self.folder.join("key")
     }
 
+    pub(crate) fn hosts(&self) -> usize {
+        self.daemons.len()
+    }
+
     /// What the daemon of a host keeps.
     pub(crate) fn state(&self, host: usize) -> PathBuf {
         self.folder.join(name(host))
@@ -116,7 +120,29 @@ impl Rack {
             .append(true)
             .open(self.folder.join(format!("{}.log", name(host))))
             .expect("there is room");
-        let mut command = self.on(host, &["daemon", "--cores", "2", "--name", &name(host)]);
+        let command = self.on(host, &["daemon", "--cores", "2", "--name", &name(host)]);
+        self.spawn_daemon(host, command, more, log);
+    }
+
+    /// One that ignores these signals, as `nohup` and shells have it.
+    pub(crate) fn start_daemon_ignoring(&mut self, host: usize, signals: &str) {
+        let script = format!("trap '' {signals}; exec \"$0\" \"$@\"");
+        let command = self.on(host, &[]);
+        let mut ignoring = Command::new("sh");
+        ignoring.args(["-c", &script]).arg(command.get_program());
+        ignoring.args(["daemon", "--cores", "2", "--name", &name(host)]);
+        for (name, value) in command.get_envs() {
+            ignoring.envs(value.map(|value| (name, value)));
+        }
+        let log = File::options()
+            .append(true)
+            .open(self.folder.join(format!("{}.log", name(host))))
+            .expect("it is there");
+        self.spawn_daemon(host, ignoring, &[], log);
+        self.await_address(host);
+    }
+
+    fn spawn_daemon(&mut self, host: usize, mut command: Command, more: &[&str], log: File) {
         command.args(["--silence", self.silence, "--listen", &self.address(host)]);
         // Any that lives knows the rest.
         let others = (0..self.daemons.len()).filter(|other| *other != host);
@@ -145,6 +171,12 @@ impl Rack {
         let mut daemon = self.daemons[host].take().expect("it runs");
         daemon.kill().expect("it is ours");
         daemon.wait().expect("it is ours");
+    }
+
+    /// The status of one that ends by itself.
+    pub(crate) fn await_end_of_daemon(&mut self, host: usize) -> Option<i32> {
+        let mut daemon = self.daemons[host].take().expect("it runs");
+        daemon.wait().expect("it is ours").code()
     }
 
     /// Starts one again where it was killed.

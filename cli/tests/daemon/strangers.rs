@@ -1,8 +1,10 @@
 //! Whoever does not know the key: refused, counted, told of once a minute, and no burden.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 
@@ -62,6 +64,49 @@ fn strangers_are_no_burden() {
         .lines()
         .filter(|line| line.contains("refused a connection from 10.77.0.2"));
     assert!((1..10).contains(&told.count()), "{log}");
+}
+
+/// They come without end, also from where the user is, and take all places again and again.
+#[test]
+fn users_are_served_in_a_flood() {
+    let Some(rack) = Rack::start(2) else { return };
+    let address = rack.address(0);
+    let is_over = AtomicBool::new(false);
+    let flood = || {
+        let mut strangers = VecDeque::new();
+        // Acquire: pairs with the Release in `Over`; it is only to be seen soon.
+        while !is_over.load(Ordering::Acquire) {
+            strangers.extend(TcpStream::connect(&*address).ok()); // there may be no port
+            if strangers.len() > 200 {
+                strangers.pop_front();
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        let flooding = scope.spawn(|| rack.network().host(1).namespace.within(flood));
+        let over = Over(&is_over);
+        await_until("strangers have had to go", || {
+            rack.json(0, &["nodes"])[0]["refused"].as_u64() > Some(100)
+        });
+        for _ in 0..10 {
+            for host in 0..2 {
+                rack.says(host, &["ps", "--daemon", &address]);
+                rack.says(host, &["run", "--", "true"]);
+            }
+        }
+        drop(over);
+        flooding.join().expect("no panic");
+    });
+}
+
+/// Ends the flood, also in a panic.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        // Release: pairs with the Acquire in the flood.
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 /// All that a user has said once is said again.

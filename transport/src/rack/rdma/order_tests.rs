@@ -21,6 +21,9 @@ const LAYOUT: Layout = Layout {
     geometry: GEOMETRY,
 };
 
+/// A WRITE under way: which words are to be seen yet, and what is then told.
+type Write = (Vec<(usize, u64)>, u32, u32);
+
 /// A device that lets the words of a WRITE be seen one by one, in some order, and only then
 /// says that it is complete.
 struct Device {
@@ -28,8 +31,7 @@ struct Device {
     arrivals: Arrivals,
     ports: Ports,
     is_in_order: bool,
-    /// WRITEs under way: which words are to be seen yet, and what is then told.
-    writes: VecDeque<(Vec<(usize, u64)>, u32, u32)>,
+    writes: VecDeque<Write>,
     random: Random,
 }
 
