@@ -66,7 +66,8 @@ fn two_programs_from_start_to_end() {
     // A signal ends the one, an order the other.
     first.signal(Signal::INT);
     let (status, errors) = first.end();
-    assert_eq!(status.code(), Some(130), "{errors}");
+    // Its node 0 may see another one end before the signal has come to it.
+    assert!(matches!(status.code(), Some(130 | 69)), "{errors}");
     rack.says(2, &["kill", &second]);
     let (status, _) = follower.end();
     assert!(status.success(), "the log has ended");
