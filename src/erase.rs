@@ -1,15 +1,16 @@
 //! Erasure: closures, captures and results as words, and the functions that know their types.
 //!
-//! This is the only file that erases closure types. A request is a [`Call`] and the words of its
-//! captures; what awaits it is a [`Completion`] and the words of its own data, in a note. What is too large for a
-//! slot is boxed, and the words hold the box.
+//! This and `rack/continuation.rs`, which puts and takes words as this does, are the only files
+//! that erase closure types. A request is a [`Call`] and the words of its captures; what awaits it
+//! is a [`Completion`] and the words of its own data, in a note. What is too large for a slot is
+//! boxed, and the words hold the box.
 //!
 //! # Unsafe
 //!
 //! | words | written by | read by |
 //! |---|---|---|
 //! | captures | `put::<W>` when the request is issued | `take::<W>`, once, in `run` or `discard` of `call::<W, U>()` |
-//! | result | `put::<U>` in `run` or `PendingTable::insert_settled` | `take::<U>`, once, by the completion of the same request; or by whoever takes it out of a pending entry, if it was copied there by `ResultWords::copy_to` |
+//! | result | `put::<U>` in `run`, `PendingTable::finish` or `PendingTable::insert_settled` | `take::<U>`, once, by the completion of the same request; or by whoever takes it out of a pending entry, if it was copied there by `ResultWords::copy_to` |
 //! | data | `put::<D>` in the note when the request is issued | `take::<D>`, once, in `done` or `failed` of the completion of type `D` |
 //!
 //! The pairing of types holds because a request, its call and its completion are issued in one

@@ -26,7 +26,7 @@ pub(crate) struct Sender<V> {
     panics: Panics,
 }
 
-/// Who is told of panics: the hook of the target's runtime, with the target's worker.
+/// Who is told of panics: the hook of a runtime, with the worker that answers for the mail.
 #[derive(Clone)]
 struct Panics {
     shared: Option<Arc<Shared>>,
@@ -35,10 +35,12 @@ struct Panics {
 
 /// Mail about a request on `target`.
 pub(crate) fn mail<V>(target: &impl Target) -> (Sender<V>, Mail<V>) {
-    let panics = Panics {
-        shared: target.shared(),
-        worker: target.address().1,
-    };
+    mail_from(target.shared(), target.address().1)
+}
+
+/// Mail that worker `worker` of the runtime answers for.
+pub(crate) fn mail_from<V>(shared: Option<Arc<Shared>>, worker: u32) -> (Sender<V>, Mail<V>) {
+    let panics = Panics { shared, worker };
     let (sender, receiver) = oneshot::channel();
     let mail = Mail {
         receiver: Some(receiver),

@@ -14,6 +14,7 @@ use crate::block_on::block_on_worker;
 use crate::builder::{BuildError, Builder, Plan};
 use crate::metrics::WorkerMetrics;
 use crate::rack::End;
+use crate::rack::link;
 use crate::rack::node::Node;
 use crate::shared::{Message, Shared};
 use crate::stall::{StallDetector, StallHook};
@@ -72,6 +73,7 @@ impl Runtime {
         if let Some(init) = plan.init {
             init();
         }
+        let is_node = plan.rack.is_some();
         let (rack, met) = match plan.rack {
             Some(rack) => rack.meet(plan.workers, plan.dedicated_trustees)?,
             None => (Node::alone(plan.workers, plan.dedicated_trustees), None),
@@ -96,6 +98,9 @@ impl Runtime {
         match started {
             Ok(()) => {
                 runtime.shared.publish();
+                if is_node {
+                    link::start(&runtime.shared);
+                }
                 Ok(runtime)
             }
             Err(error) => {

@@ -18,7 +18,7 @@ impl Environment {
     pub(crate) fn new(run: &Run) -> io::Result<Self> {
         let (reserved, rendezvous) = reserve()?;
         let mut common = vec![
-            ("GOSSAMER_NODES", run.nodes.to_string()),
+            ("GOSSAMER_NODES", run.nodes.unwrap_or(1).to_string()),
             ("GOSSAMER_RENDEZVOUS", rendezvous.to_string()),
             ("GOSSAMER_RENDEZVOUS_RESERVED", "true".to_owned()),
             ("GOSSAMER_KEY", key()?),

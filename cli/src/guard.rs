@@ -7,6 +7,7 @@
 //! **Invariant:** a group is known before its program runs, as the process itself says so: the
 //! launcher may die between starting it and saying anything.
 
+use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{self, BufRead, Write};
 use std::os::fd::AsRawFd;
@@ -15,6 +16,7 @@ use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::daemon::remains;
 use crate::node::THIS_EXECUTABLE;
 
 /// The launcher's end.
@@ -25,9 +27,12 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    pub(crate) fn start() -> io::Result<Self> {
+    /// One that ends, besides groups, all processes in whose environment a mark stands, if it is
+    /// told of one.
+    pub(crate) fn start(mark: Option<&str>) -> io::Result<Self> {
         let mut process = Command::new(THIS_EXECUTABLE)
             .arg(WORD)
+            .args(mark)
             .stdin(Stdio::piped())
             // So that whoever reads the launcher's output does not wait for the guard.
             .stdout(Stdio::null())
@@ -38,9 +43,21 @@ impl Guard {
         Ok(Self { process, pipe })
     }
 
+    pub(crate) fn process(&self) -> Pid {
+        Pid::from_child(&self.process)
+    }
+
     /// What a process of this launcher must know to [`register`].
     pub(crate) fn pipe(&self) -> Option<i32> {
         self.pipe.as_ref().map(AsRawFd::as_raw_fd)
+    }
+
+    /// Nothing of a group is left: its number may stand for another one from now on.
+    pub(crate) fn forget(&self, group: Pid) {
+        if let Some(mut pipe) = self.pipe.as_ref() {
+            // If it is gone, it kills nobody.
+            let _ = pipe.write_all(format!("-{}\n", group.as_raw_nonzero()).as_bytes());
+        }
     }
 
     /// Nothing is left to be ended.
@@ -64,18 +81,29 @@ pub(crate) fn register(launcher: i32, pipe: i32) -> io::Result<()> {
 }
 
 /// Of the guard's process.
-pub(crate) fn main() -> ExitCode {
+pub(crate) fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let mark = arguments.next().and_then(|mark| mark.into_string().ok());
     let mut groups = Vec::new();
     for line in io::stdin().lock().lines() {
         match line {
             Ok(line) if line == DISMISSED => return ExitCode::SUCCESS,
-            Ok(line) => groups.extend(line.parse().ok().and_then(Pid::from_raw)),
+            Ok(line) => match line.strip_prefix('-') {
+                Some(gone) => {
+                    let gone = gone.parse().ok().and_then(Pid::from_raw);
+                    groups.retain(|group| Some(*group) != gone);
+                }
+                None => groups.extend(line.parse().ok().and_then(Pid::from_raw)),
+            },
             Err(_) => break,
         }
     }
     for group in groups {
         // It may have ended by itself.
         let _ = kill_process_group(group, Signal::KILL);
+    }
+    // What has left its group.
+    if let Some(mark) = mark {
+        remains::end(&[mark]);
     }
     ExitCode::SUCCESS
 }

@@ -53,15 +53,17 @@ pub(crate) fn run(run: &Run) -> Result<u8, LaunchError> {
     let (sender, events) = channel();
     // Before there are nodes, so that no signal finds this process without them.
     forward_signals(&sender)?;
+    let nodes = run.nodes.expect("it is a rack on this host");
+    let names = (0..nodes).map(|node| format!("node {node}")).collect();
     let mut launch = Launch {
         rack: Rack::new().map_err(system("the guard cannot be started"))?,
-        policy: Policy::new(run.nodes, run.on_node_loss, grace),
+        policy: Policy::new(names, run.on_node_loss, grace),
         printer: Arc::default(),
         streams: 0,
         sender,
         events,
     };
-    for node in 0..run.nodes {
+    for node in 0..nodes {
         let mut command = node::command(&run.program, &found, launch.rack.guard());
         environment.apply(node, &mut command);
         command
@@ -216,7 +218,7 @@ fn feed(mut node: ChildStdin) {
     let _ = io::copy(&mut io::stdin().lock(), &mut node);
 }
 
-fn grace() -> Result<Duration, LaunchError> {
+pub(crate) fn grace() -> Result<Duration, LaunchError> {
     let Some(value) = env::var_os("GOSSAMER_GRACE") else {
         return Ok(GRACE_DEFAULT);
     };

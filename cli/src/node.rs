@@ -4,9 +4,11 @@
 //! looked at last: from then on its death kills this process, and the guard what it has started.
 
 use std::ffi::OsString;
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
@@ -48,16 +50,34 @@ pub(crate) fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
         eprintln!("gossamer: a node cannot be tied to the launcher: {error}");
         return ExitCode::FAILURE;
     }
-    let error = Command::new(&file).arg0(name).args(arguments).exec();
+    let mut program = Command::new(&file);
+    program.arg0(name).args(arguments);
+    let error = execute(&mut program);
     let file = file.display();
     eprintln!("gossamer: `{file}` cannot be executed: {error}");
     ExitCode::from(STATUS_NOT_EXECUTABLE)
+}
+
+/// A file that was just written is busy for as long as some process, between its start and its
+/// program, has it open as well.
+fn execute(program: &mut Command) -> io::Error {
+    let deadline = Instant::now() + BUSY_TIME_MAX;
+    loop {
+        let error = program.exec();
+        if error.kind() != io::ErrorKind::ExecutableFileBusy || Instant::now() >= deadline {
+            return error;
+        }
+        std::thread::sleep(PAUSE);
+    }
 }
 
 fn not_for_users() -> ExitCode {
     eprintln!("gossamer: `{WORD}` is for the launcher's own use");
     ExitCode::FAILURE
 }
+
+const BUSY_TIME_MAX: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(2);
 
 pub(crate) const WORD: &str = "__node";
 

@@ -3,6 +3,8 @@
 use std::io::{self, Read, Write};
 use std::sync::{Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
+
 /// Where lines go; one for all nodes, so that no line gets into another, also if both streams of
 /// this process lead to the same place.
 #[derive(Default)]
@@ -12,13 +14,24 @@ pub(crate) struct Printer(Mutex<Printed>);
 type Printed = u64;
 
 /// Which stream of this process.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Stream {
+    /// What a node reads, on its way there.
+    Input,
     Output,
     Error,
 }
 
 impl Printer {
+    /// What prints a stream of a node that comes piece by piece.
+    pub(crate) fn lines(&self, name: &str, to: Stream) -> PrintedLines<'_> {
+        PrintedLines {
+            lines: Lines::new(name),
+            printer: self,
+            to,
+        }
+    }
+
     /// Copies a stream of a node until it ends, or this process's cannot take it.
     pub(crate) fn copy(&self, node: u32, from: impl Read, to: Stream) -> io::Result<()> {
         copy(node, from, |lines| self.print(lines, to))
@@ -41,7 +54,7 @@ impl Printer {
                 let mut out = io::stdout().lock();
                 out.write_all(lines).and_then(|()| out.flush())
             }
-            Stream::Error => io::stderr().lock().write_all(lines),
+            Stream::Input | Stream::Error => io::stderr().lock().write_all(lines),
         }
     }
 }
@@ -51,7 +64,7 @@ fn copy(
     mut from: impl Read,
     mut print: impl FnMut(&[u8]) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut lines = Lines::new(node);
+    let mut lines = Lines::new(&node.to_string());
     let mut buffer = vec![0; READ_BYTES];
     loop {
         let bytes = match from.read(&mut buffer) {
@@ -66,6 +79,27 @@ fn copy(
     lines.print_last(&mut print)
 }
 
+/// A stream of a node, printed as it comes.
+pub(crate) struct PrintedLines<'a> {
+    lines: Lines,
+    printer: &'a Printer,
+    to: Stream,
+}
+
+impl PrintedLines<'_> {
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.lines.take(bytes);
+        let print = |lines: &[u8]| self.printer.print(lines, self.to);
+        self.lines.print_whole(print)
+    }
+
+    /// The stream has ended.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
+        let print = |lines: &[u8]| self.printer.print(lines, self.to);
+        self.lines.print_last(print)
+    }
+}
+
 /// Lines that are under construction: whole ones, and behind them the beginning of one.
 struct Lines {
     prefix: Vec<u8>,
@@ -75,9 +109,9 @@ struct Lines {
 }
 
 impl Lines {
-    fn new(node: u32) -> Self {
+    fn new(name: &str) -> Self {
         Self {
-            prefix: format!("[{node}] ").into_bytes(),
+            prefix: format!("[{name}] ").into_bytes(),
             text: Vec::new(),
             begins: 0,
         }

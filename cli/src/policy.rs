@@ -11,15 +11,24 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+use signal_hook::consts::SIGTERM;
+
 use crate::options::OnNodeLoss;
 
 pub(crate) struct Policy {
     on_node_loss: OnNodeLoss,
     grace: Duration,
+    /// What users call the nodes.
+    names: Vec<String>,
     ends: Vec<Option<End>>,
     phase: Phase,
     /// The node that failed first, of those whose failure ends the rack.
     culprit: Option<u32>,
+    /// The node that ended first because it had lost another: it is to blame only if no other is.
+    witness: Option<u32>,
+    /// Whom a node has lost, and why, as it said itself.
+    testimony: Option<(u32, String)>,
     /// Node 0 was asked to end before it did.
     was_zero_ended: bool,
     /// The user has sent a signal, which explains whatever end comes next.
@@ -27,10 +36,19 @@ pub(crate) struct Policy {
 }
 
 /// How a node ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum End {
     Status(u8),
     Signal(i32),
+    /// Nobody knows how it ended: its host cannot be asked any more.
+    Lost(Loss),
+}
+
+/// What has happened to the connection with the host of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Loss {
+    Closed,
+    Silent,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,13 +69,16 @@ pub(crate) enum Order {
 }
 
 impl Policy {
-    pub(crate) fn new(nodes: u32, on_node_loss: OnNodeLoss, grace: Duration) -> Self {
+    pub(crate) fn new(names: Vec<String>, on_node_loss: OnNodeLoss, grace: Duration) -> Self {
         Self {
             on_node_loss,
             grace,
-            ends: vec![None; nodes as usize],
+            ends: vec![None; names.len()],
+            names,
             phase: Phase::Running,
             culprit: None,
+            witness: None,
+            testimony: None,
             was_zero_ended: false,
             was_signalled: false,
         }
@@ -72,11 +93,15 @@ impl Policy {
     ) -> (Option<Order>, Option<String>) {
         self.ends[node as usize] = Some(end);
         let ends_all = node == 0 || self.on_node_loss == OnNodeLoss::Abort;
-        let is_expected = self.was_signalled || matches!(self.phase, Phase::Terminating(_));
-        let is_expected = is_expected || self.phase == Phase::Killing;
-        let is_failure = end != End::Status(0) && !is_expected;
+        let is_failure = end != End::Status(0) && !self.is_explained(end);
+        let is_witness = end == End::Status(STATUS_LOST);
         if ends_all && is_failure {
-            self.culprit = self.culprit.or(Some(node));
+            let place = if is_witness {
+                &mut self.witness
+            } else {
+                &mut self.culprit
+            };
+            place.get_or_insert(node);
         }
         let order = match self.phase {
             Phase::Running | Phase::Leaving(_) if ends_all && is_failure => {
@@ -89,16 +114,60 @@ impl Policy {
             _ => None,
         };
         let is_last = self.is_over();
-        let note = (is_failure && !(node == 0 && is_last)).then(|| match ends_all && !is_last {
-            true => format!("node {node} {end}: the other nodes are ended"),
-            false => format!("node {node} {end}"),
+        let name = &self.names[node as usize];
+        // The status of the rack is that of node 0, which says it if it is one.
+        let is_shown = node == 0 && is_last && matches!(end, End::Status(_));
+        let is_told = is_failure && !is_witness && !is_shown;
+        let note = is_told.then(|| match ends_all && !is_last {
+            true => format!("{name} {end}: the other nodes are ended"),
+            false => format!("{name} {end}"),
         });
+        let note = note.or_else(|| self.blame_witness().filter(|_| is_last));
         (order.filter(|_| !is_last), note)
+    }
+
+    /// A node says that it has lost another.
+    pub(crate) fn handle_testimony(&mut self, lost: u32, cause: String) {
+        self.testimony.get_or_insert((lost, cause));
+    }
+
+    /// What has become of the rack if all that is known is that a node has lost another.
+    fn blame_witness(&self) -> Option<String> {
+        let witness = self.witness.filter(|_| self.culprit.is_none())?;
+        if let Some((lost, cause)) = &self.testimony
+            && let Some(name) = self.names.get(*lost as usize)
+        {
+            return Some(format!("{name} is lost: {cause}"));
+        }
+        // Alone, node 0 says it by its status.
+        let name = &self.names[witness as usize];
+        (witness != 0).then(|| format!("{name} ended with status {STATUS_LOST}: it lost another"))
+    }
+
+    /// Whether what nodes were asked to do says why one ends like this.
+    fn is_explained(&self, end: End) -> bool {
+        let is_signal_but = |asked: i32| matches!(end, End::Signal(signal) if signal != asked);
+        let is_lost = matches!(end, End::Lost(_));
+        self.was_signalled
+            || match self.phase {
+                Phase::Running | Phase::Leaving(_) => false,
+                Phase::Terminating(_) => !is_lost && !is_signal_but(SIGTERM),
+                Phase::Killing => !is_lost,
+            }
     }
 
     /// The user has sent a signal, which was passed on.
     pub(crate) fn handle_signal(&mut self) {
         self.was_signalled = true;
+    }
+
+    /// The user wants it to end.
+    pub(crate) fn handle_order(&mut self, now: Instant) -> Option<Order> {
+        self.was_signalled = true;
+        match self.phase {
+            Phase::Running | Phase::Leaving(_) => self.transition_to_terminating(now),
+            Phase::Terminating(_) | Phase::Killing => None,
+        }
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) -> Option<Order> {
@@ -133,8 +202,8 @@ impl Policy {
     /// The exit status of the launcher, once all is over.
     pub(crate) fn status(&self) -> u8 {
         let zero = self.ends[0].unwrap_or(End::Status(0));
-        let says_nothing =
-            zero == End::Status(0) || self.was_zero_ended && matches!(zero, End::Signal(_));
+        let says_nothing = matches!(zero, End::Status(0 | STATUS_LOST))
+            || self.was_zero_ended && matches!(zero, End::Signal(_));
         match self.culprit.filter(|_| says_nothing) {
             Some(node) => self.ends[node as usize].unwrap_or(zero).status(),
             None => zero.status(),
@@ -148,6 +217,7 @@ impl End {
             Self::Status(status) => status,
             // As shells have it.
             Self::Signal(signal) => 128_u8.saturating_add(signal.try_into().unwrap_or(u8::MAX)),
+            Self::Lost(_) => STATUS_LOST,
         }
     }
 }
@@ -160,9 +230,14 @@ impl fmt::Display for End {
                 Some(name) => write!(f, "was ended by signal {signal} ({name})"),
                 None => write!(f, "was ended by signal {signal}"),
             },
+            Self::Lost(Loss::Closed) => f.write_str("is lost: the daemon of its host has ended"),
+            Self::Lost(Loss::Silent) => f.write_str("is lost: nothing is heard of its host"),
         }
     }
 }
+
+/// What a node ends with that has lost the rack; `EX_UNAVAILABLE` of `sysexits.h`.
+const STATUS_LOST: u8 = 69;
 
 #[cfg(test)]
 #[path = "policy_tests.rs"]

@@ -6,7 +6,8 @@ const GRACE: Duration = Duration::from_secs(5);
 const WELL: End = End::Status(0);
 
 fn policy(nodes: u32, on_node_loss: OnNodeLoss) -> (Policy, Instant) {
-    (Policy::new(nodes, on_node_loss, GRACE), Instant::now())
+    let names = (0..nodes).map(|node| format!("node {node}")).collect();
+    (Policy::new(names, on_node_loss, GRACE), Instant::now())
 }
 
 #[test]
@@ -73,6 +74,25 @@ fn node_0_fails_alone() {
 }
 
 #[test]
+fn the_last_says_what_its_status_does_not() {
+    for (end, says) in [
+        (End::Status(3), None),
+        (
+            End::Signal(9),
+            Some("node 0 was ended by signal 9 (SIGKILL)"),
+        ),
+        (
+            End::Lost(Loss::Silent),
+            Some("node 0 is lost: nothing is heard of its host"),
+        ),
+    ] {
+        let (mut policy, now) = policy(1, OnNodeLoss::Abort);
+        let (order, note) = policy.handle_end(now, 0, end);
+        assert_eq!((order, note.as_deref()), (None, says));
+    }
+}
+
+#[test]
 fn survivors_go_on() {
     let (mut policy, now) = policy(3, OnNodeLoss::Survive);
     let (order, note) = policy.handle_end(now, 1, End::Signal(9));
@@ -106,4 +126,50 @@ fn failure_of_the_last() {
     assert_eq!(order, None, "nobody is left");
     assert_eq!(note.as_deref(), Some("node 1 ended with status 4"));
     assert_eq!(policy.status(), 4);
+}
+
+/// Others may notice it before its end is told.
+#[test]
+fn a_node_that_has_lost_another_is_not_to_blame() {
+    let (mut policy, now) = policy(3, OnNodeLoss::Abort);
+    let lost = End::Status(STATUS_LOST);
+    let (order, note) = policy.handle_end(now, 0, lost);
+    assert_eq!((order, note), (Some(Order::Terminate), None));
+    let (_, note) = policy.handle_end(now, 1, End::Signal(9));
+    let note = note.expect("it is to blame");
+    assert!(note.starts_with("node 1 was ended by signal 9"), "{note}");
+    assert_eq!(policy.handle_end(now, 2, lost), (None, None));
+    assert_eq!(policy.status(), 137);
+}
+
+#[test]
+fn a_node_says_whom_it_has_lost() {
+    let (mut policy, now) = policy(3, OnNodeLoss::Abort);
+    policy.handle_testimony(2, "nothing was heard of it for 5 s".to_owned());
+    policy.handle_end(now, 0, End::Status(STATUS_LOST));
+    policy.handle_end(now, 1, End::Signal(15));
+    // It stood still, and is ended.
+    policy.handle_timeout(now + GRACE);
+    let (_, note) = policy.handle_end(now + GRACE, 2, End::Signal(9));
+    let says = "node 2 is lost: nothing was heard of it for 5 s";
+    assert_eq!(note.as_deref(), Some(says));
+    assert_eq!(policy.status(), STATUS_LOST);
+}
+
+#[test]
+fn the_host_of_a_node_is_lost() {
+    for (loss, says) in [
+        (
+            Loss::Closed,
+            "node 1 is lost: the daemon of its host has ended",
+        ),
+        (Loss::Silent, "node 1 is lost: nothing is heard of its host"),
+    ] {
+        let (mut policy, now) = policy(2, OnNodeLoss::Abort);
+        let (order, note) = policy.handle_end(now, 1, End::Lost(loss));
+        assert_eq!(order, Some(Order::Terminate));
+        assert!(note.expect("it is told").starts_with(says));
+        policy.handle_end(now, 0, End::Status(STATUS_LOST));
+        assert_eq!(policy.status(), STATUS_LOST);
+    }
 }

@@ -22,7 +22,7 @@ pub(crate) struct Rack {
 impl Rack {
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
-            guard: Guard::start()?,
+            guard: Guard::start(None)?,
             nodes: Vec::new(),
             has_ended: Vec::new(),
         })

@@ -121,12 +121,16 @@ async fn read(shared: &Arc<Shared>, stream: TcpStream, channel: Channel) {
     let Some(peers) = shared.rack().peers() else {
         return;
     };
-    if peers.get(node).shm().is_none() {
+    let peer = peers.get(node);
+    if peer.is_by_tcp() {
         let writer = (node, channel.worker);
         return inlet::read(shared, Rc::new(stream), writer, End::Acceptor).await;
     }
     if let Some((reading, cut)) = Reading::begin(shared, node) {
-        let cause = attend(shared, stream, channel, cut).await;
+        let cause = match peer.rdma() {
+            Some(rdma) => rdma.attend(shared, stream, channel, cut).await,
+            None => attend(shared, stream, channel, cut).await,
+        };
         reading.end(cause);
     }
 }

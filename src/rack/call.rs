@@ -28,6 +28,7 @@ use futures::future::BoxFuture;
 
 use crate::delegation::{abandon_issued, settle};
 use crate::error::{Fault, Outcome};
+use crate::mail::mail_from;
 use crate::rack::calls::Travels;
 use crate::rack::codec::{self, Body, CodecError, Opened};
 use crate::rack::continuation::Continuation;
@@ -134,15 +135,15 @@ impl<'a, V: Visits, F: 'static, A: Travels, U: Travels> Call<'a, V, F, A, U> {
             self.progress = Progress::Finished;
             panic!("a call was polled after it had finished");
         };
-        let (sender, receiver) = oneshot::channel();
         let shared = Arc::clone(self.remote.shared());
+        let (sender, mail) = mail_from::<Outcome<U>>(Some(Arc::clone(&shared)), issuer);
         settle(Some(shared), issuer, move |worker| {
-            let redirect = move |outcome: Outcome<U>| drop(sender.send(outcome));
+            let redirect = move |outcome| sender.send(outcome);
             let pending = worker.client.pending();
             pending.redirect::<U>(entry, Box::new(redirect));
         });
         let node = self.remote.home().node;
-        let outcome = async move { error_of(receiver.await.unwrap_or(Err(Fault::Closed)), node) };
+        let outcome = async move { error_of(mail.await.unwrap_or(Err(Fault::Closed)), node) };
         Ok(Box::pin(outcome))
     }
 }
@@ -269,13 +270,13 @@ fn error_of<U>(outcome: Outcome<U>, node: u32) -> Result<U, CallError> {
 pub(crate) fn decode_then<U, G>(worker: &Worker, returned: Returned<'_, '_>, then: G)
 where
     U: Travels,
-    G: FnOnce(Result<U, CallError>) + 'static,
+    G: FnOnce(&Worker, Result<U, CallError>) + 'static,
 {
     match returned {
-        Returned::Plain(bytes) => then(decoded_plain(bytes)),
+        Returned::Plain(bytes) => then(worker, decoded_plain(bytes)),
         Returned::Other(reply) => match take_large(reply) {
-            Some(large) => decode_large(worker, large, |_, decoded| then(decoded)),
-            None => then(decoded_other(reply)),
+            Some(large) => decode_large(worker, large, then),
+            None => then(worker, decoded_other(reply)),
         },
     }
 }

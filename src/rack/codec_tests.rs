@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use bincode::error::DecodeError;
 use proptest::prelude::*;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::rack::codec::{
     CodecError, LARGE_BYTES, PARCEL_BYTES_MAX, Parcel, Unencoded, decode, decode_large, encode,
@@ -345,6 +345,48 @@ fn elements_are_counted_across_pauses() {
     let Err(CodecError::Decode { .. }) = left(80_000) else {
         panic!("there may not be so many");
     };
+}
+
+/// A map, or a sequence, of which only its length is looked at: as visitors are told it.
+struct Expected<const IS_MAP: bool>(Option<usize>);
+
+impl<'de, const IS_MAP: bool> Deserialize<'de> for Expected<IS_MAP> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expected = match IS_MAP {
+            true => deserializer.deserialize_map(Expects),
+            false => deserializer.deserialize_seq(Expects),
+        };
+        expected.map(Self)
+    }
+}
+
+struct Expects;
+
+impl<'de> Visitor<'de> for Expects {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a length")
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Option<usize>, M::Error> {
+        Ok(map.size_hint())
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, seq: S) -> Result<Option<usize>, S::Error> {
+        Ok(seq.size_hint())
+    }
+}
+
+/// A visitor may ask for memory for so many elements as it is told to expect, and abort.
+#[test]
+fn lengths_that_are_longer_than_the_message() {
+    for (length, expected) in [(0, Some(0)), (4, Some(4)), (5, None), (1 << 43, None)] {
+        let bytes = [&u64::to_le_bytes(length)[..], &[7; 4]].concat();
+        let (Expected::<true>(map), _) = read(&bytes, Pace::Unbroken).expect("a length");
+        let (Expected::<false>(seq), _) = read(&bytes, Pace::Unbroken).expect("a length");
+        assert_eq!((map, seq), (expected, expected), "{length}");
+    }
 }
 
 /// How long 64 MiB take, by hand:

@@ -34,7 +34,7 @@ pub(super) fn spawn_opener(worker: &Worker, node: u32) {
             return;
         };
         let peer = peers.get(node);
-        if peer.shm().is_none() {
+        if peer.is_by_tcp() {
             let writer = reader_of(index, peer.workers);
             return inlet::read(&shared, stream, (node, writer), End::Opener).await;
         }
@@ -173,15 +173,23 @@ async fn open(shared: &Shared, worker: u32, node: u32) -> Result<TcpStream, Open
     }
 }
 
-/// Maps the memory of the node, if it shares that: it says under which number it has it open.
+/// Opens the other fabric, if there is one: by RDMA both sides say what they have. Or maps the memory
+/// of the node, if it shares that: it says under which number it has it open.
 async fn open_fabric(
     shared: &Shared,
     worker: u32,
     node: u32,
     mut stream: &TcpStream,
 ) -> Result<(), OpenError> {
-    let shm = shared.rack().peers();
-    let Some(shm) = shm.and_then(|peers| peers.get(node).shm()) else {
+    let Some(peers) = shared.rack().peers() else {
+        return Err(OpenError::Refused);
+    };
+    if let Some(rdma) = peers.get(node).rdma() {
+        return rdma
+            .connect(node, worker, peers.silence_max(), stream)
+            .await;
+    }
+    let Some(shm) = peers.get(node).shm() else {
         return Ok(());
     };
     // Asked for, so that it never comes together with the last word of the handshake.
@@ -205,7 +213,7 @@ async fn open_fabric(
 
 /// Why a connection did not open.
 #[derive(Debug)]
-enum OpenError {
+pub(crate) enum OpenError {
     /// This process has no descriptor or memory left for it, which says nothing of the other.
     Resources(io::Error),
     /// Nobody has answered at its address.

@@ -380,6 +380,11 @@ impl<'de> Elements<'_, 'de> {
         self.source.count_element()?;
         seed.deserialize(self.decoder()).map(Some)
     }
+
+    /// How many are left, if each has a byte at least: a visitor may ask for memory for so many.
+    fn hint(&self) -> Option<usize> {
+        Some(self.left).filter(|&left| left <= self.source.bytes.len())
+    }
 }
 
 impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
@@ -394,7 +399,7 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
+        self.hint()
     }
 }
 
@@ -416,7 +421,7 @@ impl<'de> MapAccess<'de> for Elements<'_, 'de> {
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.left)
+        self.hint()
     }
 }
 

@@ -14,11 +14,12 @@ use crate::worker::Worker;
 impl RackSide {
     /// Nothing more comes from the node: its connections are read to their ends.
     pub(crate) fn drain(&self, worker: &Worker, node: u32) {
-        worker.client.queue_wakes(true);
         while self.route(node).borrow().has_arrived() {
             self.poll_route(worker, node);
             self.route(node).borrow_mut().publish_to_nobody();
         }
+        // After the harvests, which ask for the opposite: all are told before anybody goes on.
+        worker.client.queue_wakes(true);
         for (then, error) in self.close_route(worker, node) {
             if then.is_none() {
                 worker.home().stats().add_post_lost();
@@ -54,7 +55,11 @@ impl RackSide {
             }
         }
         self.end_results(worker);
-        self.tell_unsent(worker);
+        // What is dropped may issue further calls, whose turn it is then.
+        let mut rounds = 0..ROUNDS_MAX;
+        while rounds.next().is_some() && self.tell_unsent(worker) {}
+        // Somebody issues one for each that is dropped: it would never end.
+        std::mem::forget(self.unsent.take());
     }
 
     /// Tells of the calls that have ended before they were sent; whether there were any.
@@ -152,3 +157,6 @@ fn error(node: u32, fate: Fate) -> CallError {
         Fate::Unknown => CallError::Unknown { node },
     }
 }
+
+/// So often a sweep tells of calls that were issued meanwhile.
+const ROUNDS_MAX: u32 = 1000;

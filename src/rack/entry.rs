@@ -15,6 +15,12 @@
 //! | take the place for an `Entry` | the same | the mark is there, which of the sealed constants only entries hold; all functions begin in the code of the executable |
 //! | make a value of `F` | `conjure`, in an entry's function | `F` has no bytes and is `Copy`; a node that had such a value has sent the call, which stands for that value. **Not checked**, as nothing stable tells it: that `F` captures no value without bytes, which would be made here as well |
 //! | read `MASKED` | `is_mark` | always: it is a constant |
+//!
+//! Rows 1 to 3 need no pointer to the entry to have been exposed: a node that only serves has never
+//! made one, and what would expose it is run only where the call is made. They rest on what the
+//! place is: an immutable constant of this image, mapped by the loader for as long as the program
+//! runs, at an address that the system has told (image.rs), as of any memory that comes from
+//! outside the language.
 
 use std::any::{TypeId, type_name};
 use std::hash::{Hash, Hasher};

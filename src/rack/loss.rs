@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::rack::join::Cause;
+use crate::rack::link;
 
 /// A node of the rack was lost, or this one has lost the rack.
 ///
@@ -57,6 +58,10 @@ impl NodeLoss {
     /// Says why, and ends the process.
     pub(crate) fn end_process(&self) -> ! {
         eprintln!("gossamer: {self}; this process ends with it");
+        match &self.what {
+            What::Died(cause) | What::Orphaned(cause) => link::tell_loss(self.node as u32, cause),
+            What::Fenced => {}
+        }
         std::process::exit(EXIT_STATUS)
     }
 }

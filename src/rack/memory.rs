@@ -41,9 +41,22 @@ pub enum FabricError {
         /// The node.
         node: usize,
     },
-    /// The rack has more workers than shared memory has room for; use `tcp`.
-    #[error("the rack has more than 65535 workers, which is too many for shared memory")]
+    /// The rack has more workers than shared memory, or RDMA, has room for; use `tcp`.
+    #[error("the rack has more than 65535 workers, which is too many for any fabric but tcp")]
     TooManyWorkers,
+    /// RDMA was asked for, and a node has no device that it can use; `gossamer fabric` on its host
+    /// says why. Ask for another fabric, or set `GOSSAMER_RDMA_DEVICE` there.
+    #[error("node {node} has no RDMA device that it can use; set GOSSAMER_FABRIC to auto or tcp")]
+    NoRdma {
+        /// The node.
+        node: usize,
+    },
+    /// RDMA was asked for, and cannot be used by this node; the source says what to do.
+    #[error("this node cannot use RDMA")]
+    Rdma {
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The memory could not be made; raise the limits of the process, or use `tcp`.
     #[error("the shared memory of this node could not be made")]
     Memory {
@@ -59,7 +72,7 @@ impl Memory {
         membership: &Membership,
         choice: FabricChoice,
     ) -> Result<Option<Self>, FabricError> {
-        if choice == FabricChoice::Tcp {
+        if matches!(choice, FabricChoice::Tcp | FabricChoice::Rdma) {
             return Ok(None);
         }
         let is_other = |member: &&Member| !membership.can_share_memory(me, member.node);

@@ -47,10 +47,12 @@ mod harvest;
 mod held;
 mod image;
 mod inlet;
+mod issuing;
 pub mod join;
 mod large;
 mod latch_trust;
 mod late;
+pub(crate) mod link;
 pub(crate) mod loss;
 mod memory;
 pub(crate) mod node;
@@ -59,7 +61,13 @@ mod on_worker;
 mod outbound;
 mod peer;
 pub(crate) mod peers;
+mod program;
 mod properties;
+#[cfg(feature = "rdma")]
+mod rdma;
+#[cfg(not(feature = "rdma"))]
+#[path = "no_rdma.rs"]
+mod rdma;
 mod references;
 mod refs;
 mod remote;
@@ -95,6 +103,7 @@ pub use join::{Identity, OnNodeLoss};
 pub use latch_trust::LatchTrust;
 pub use loss::NodeLoss;
 pub use memory::FabricError;
+pub use program::{Host, hosts, id};
 pub use spawn::{JoinHandle, spawn_on};
 pub use trust::Trust;
 pub use trustee::Trustee;

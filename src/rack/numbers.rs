@@ -206,7 +206,7 @@ mod tests {
     fn slices_of_numbers_are_bytes() {
         assert_eq!(bytes_of(&[1_u8, 2].iter()), Some((2, &[1, 2][..])));
         assert_eq!(bytes_of(&[258_u16].iter()), Some((1, &[2, 1][..])));
-        let vec = vec![-1_i64; 3];
+        let vec = Vec::from([-1_i64; 3]);
         assert_eq!(bytes_of(&vec.iter()), Some((3, &[255; 24][..])));
         assert_eq!(bytes_of(&[0_f32; 0].iter()), Some((0, &[][..])));
         let mut rest = [1_u8, 2, 3].iter();

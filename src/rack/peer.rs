@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use futures::channel::oneshot;
 use gossamer_transport::rack::{Layout, Port, Ports, tcp};
 
+use crate::rack::rdma::RdmaPeer;
 use crate::rack::refs::Node;
 use crate::sync::{AtomicBool, Ordering};
 
@@ -38,6 +39,8 @@ pub(crate) enum Inbound {
     Tcp(Box<[OnceLock<Ports>]>),
     /// Memory of ours that it has mapped.
     Shm(Shm),
+    /// Memory of ours that its device may write.
+    Rdma(RdmaPeer),
 }
 
 /// What shared memory has to do with one node.
@@ -86,14 +89,14 @@ impl Peer {
         address: SocketAddr,
         workers: u32,
         local_workers: u32,
-        shm: Option<Shm>,
+        inbound: Option<Inbound>,
     ) -> Self {
         let tcp = || Inbound::Tcp((0..workers).map(|_| OnceLock::new()).collect());
         Self {
             party,
             address,
             workers,
-            inbound: shm.map_or_else(tcp, Inbound::Shm),
+            inbound: inbound.unwrap_or_else(tcp),
             local_workers,
             standing: Mutex::new(Standing {
                 stage: Stage::Live,
@@ -109,6 +112,7 @@ impl Peer {
         match &self.inbound {
             Inbound::Tcp(_) => Ok(self.ports(writer)?.port(0, local)),
             Inbound::Shm(shm) => Ok(shm.ours.port(shm.first_writer + writer as u16, local)),
+            Inbound::Rdma(rdma) => Ok(rdma.port(writer, local)),
         }
     }
 
@@ -118,7 +122,7 @@ impl Peer {
     /// If it sends nothing by TCP.
     pub(crate) fn ports(&self, writer: u32) -> io::Result<&Ports> {
         let Inbound::Tcp(inbound) = &self.inbound else {
-            panic!("what it writes is in shared memory");
+            panic!("what it writes comes otherwise");
         };
         let ports = &inbound[writer as usize];
         if let Some(ports) = ports.get() {
@@ -133,11 +137,24 @@ impl Peer {
         Ok(ports.get_or_init(|| made))
     }
 
+    /// Whether what it writes comes by connections.
+    pub(crate) fn is_by_tcp(&self) -> bool {
+        matches!(self.inbound, Inbound::Tcp(_))
+    }
+
     /// What shared memory has to do with it, if that is the fabric.
     pub(crate) fn shm(&self) -> Option<&Shm> {
         match &self.inbound {
             Inbound::Shm(shm) => Some(shm),
-            Inbound::Tcp(_) => None,
+            Inbound::Tcp(_) | Inbound::Rdma(_) => None,
+        }
+    }
+
+    /// What RDMA has to do with it, if that is the fabric.
+    pub(crate) fn rdma(&self) -> Option<&RdmaPeer> {
+        match &self.inbound {
+            Inbound::Rdma(rdma) => Some(rdma),
+            Inbound::Tcp(_) | Inbound::Shm(_) => None,
         }
     }
 

@@ -10,7 +10,8 @@ use crate::rack::failpoints::{reach, reach_when_sent};
 use crate::rack::join::{Cause, Connections, Door, Identity, Membership, Party, Watch};
 use crate::rack::loss::{LossHook, NodeLoss};
 use crate::rack::memory::Memory;
-use crate::rack::peer::{Next, Peer};
+use crate::rack::peer::{Inbound, Next, Peer};
+use crate::rack::rdma::Registered;
 use crate::rack::references::{Actions, References};
 use crate::rack::refs::{Action, Event, Moment, Node};
 use crate::shared::{Message, Shared};
@@ -44,7 +45,7 @@ impl Peers {
         connections: &Connections,
         local_workers: u32,
         hook: LossHook,
-        memory: Option<Memory>,
+        (memory, rdma): (Option<Memory>, Option<Registered>),
         silence_max: Duration,
     ) -> Self {
         let nodes: Vec<_> = membership
@@ -58,10 +59,17 @@ impl Peers {
         let me = nodes[identity.node as usize];
         let peer = |member: &crate::rack::join::Member| {
             let party = nodes[member.node as usize];
-            let shm = memory
-                .as_ref()
-                .and_then(|memory| memory.with(identity.node, membership, member));
-            Peer::new(party, member.address, member.workers, local_workers, shm)
+            let memory = memory.as_ref();
+            let shm = memory.and_then(|memory| memory.with(identity.node, membership, member));
+            let rdma = rdma.as_ref().and_then(|rdma| rdma.with(member.node));
+            let inbound = shm.map(Inbound::Shm).or(rdma.map(Inbound::Rdma));
+            Peer::new(
+                party,
+                member.address,
+                member.workers,
+                local_workers,
+                inbound,
+            )
         };
         let peers = membership.members.iter().map(peer).collect();
         Self {

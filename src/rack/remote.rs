@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use gossamer_executor::charge;
 
+use crate::contain::contain;
 use crate::rack::call::{Call, ask, decode_then, issue};
 use crate::rack::calls::Travels;
 use crate::rack::continuation::Continuation;
@@ -157,10 +158,11 @@ impl Remote {
             let large = encoded.unwrap_or_else(|error| error.raise());
             charge();
             self.set_used_by(worker);
-            let then = move |decoded: Result<U, CallError>| match decoded {
+            let then = move |worker: &Worker, decoded: Result<U, CallError>| match decoded {
                 Ok(result) => then(result),
                 Err(error) => {
-                    drop(then); // foreign code, which must not run in an unwind
+                    // Foreign code, which must neither run in an unwind nor hide why.
+                    contain(|| drop(then), |panic| worker.report(panic));
                     error.raise() // whoever runs it tells the panic hook
                 }
             };

@@ -19,6 +19,7 @@ use crate::rack::entry::CallWord;
 use crate::rack::envelope::{Kind, Nonsense, Relative};
 use crate::rack::held::Held;
 use crate::rack::peer::Peer;
+use crate::rack::rdma::Outlet;
 use crate::rack::remote::{PropertyId, Share};
 use crate::sync::{AtomicBool, Ordering};
 
@@ -49,6 +50,11 @@ pub(crate) enum Fabric {
     Opening,
     /// Shared memory, and the bells that are still to be rung.
     Shm(shm::Channel, Bells),
+    #[cfg_attr(
+        not(feature = "rdma"),
+        expect(dead_code, reason = "there is none then")
+    )]
+    Rdma(Outlet),
 }
 
 /// The two links with one worker of the node: its trustee's client here, and the reverse.
@@ -100,9 +106,9 @@ pub(crate) struct Arrival {
 
 impl Route {
     pub(crate) fn new(peer: &Peer) -> Self {
-        let fabric = match peer.shm() {
-            None => Fabric::Tcp(tcp::Channel::new()),
-            Some(_) => Fabric::Opening,
+        let fabric = match peer.shm().is_some() || peer.rdma().is_some() {
+            false => Fabric::Tcp(tcp::Channel::new()),
+            true => Fabric::Opening,
         };
         Self {
             fabric,
@@ -229,6 +235,7 @@ impl Route {
             Fabric::Tcp(channel) => client.publish(channel),
             Fabric::Opening => Ok(0),
             Fabric::Shm(channel, _) => client.publish(channel),
+            Fabric::Rdma(outlet) => client.publish(outlet),
         };
         self.is_dirty = true;
     }
@@ -240,6 +247,7 @@ impl Route {
             Fabric::Tcp(channel) => trustee.publish(channel),
             Fabric::Opening => Ok(false),
             Fabric::Shm(channel, _) => trustee.publish(channel),
+            Fabric::Rdma(outlet) => trustee.publish(outlet),
         };
         self.is_dirty = true;
     }
@@ -269,20 +277,24 @@ impl Route {
         match &mut self.fabric {
             // Of TCP this sends nothing: what it gathers is written to the connection.
             Fabric::Tcp(channel) => publish(&mut self.pairs, channel),
-            Fabric::Opening => Ok(()),
+            // So that the links know that nothing goes out before somebody publishes again.
+            Fabric::Opening => publish(&mut self.pairs, &mut Nobody { takes: false }),
             Fabric::Shm(channel, bells) => {
                 publish(&mut self.pairs, channel)?;
                 channel.take_bells().for_each(|worker| bells.ring(worker));
                 Ok(())
             }
+            Fabric::Rdma(outlet) => publish(&mut self.pairs, outlet),
         }
     }
 
-    /// How many slot images were handed to the connection since the last time, of a stream.
+    /// How many slot images were handed to the connection since the last time, of a stream or of
+    /// RDMA.
     pub(crate) fn take_images(&mut self) -> u64 {
         let images = match &self.fabric {
             Fabric::Tcp(channel) => channel.frames(),
             Fabric::Opening | Fabric::Shm(..) => 0,
+            Fabric::Rdma(outlet) => outlet.writes(),
         };
         images - std::mem::replace(&mut self.images_taken, images)
     }
@@ -293,6 +305,7 @@ impl Route {
             Fabric::Tcp(channel) => channel.chunk(),
             Fabric::Opening => &[],
             Fabric::Shm(_, bells) => bells.chunk(),
+            Fabric::Rdma(_) => &[],
         }
     }
 
@@ -302,7 +315,7 @@ impl Route {
         self.is_dirty |= self.has_unpublished();
         match &mut self.fabric {
             Fabric::Tcp(channel) => channel.consume(bytes),
-            Fabric::Opening => {}
+            Fabric::Opening | Fabric::Rdma(_) => {}
             Fabric::Shm(_, bells) => bells.consume(bytes),
         }
     }
@@ -326,6 +339,7 @@ impl Route {
                 channel.kill();
                 bells.clear();
             }
+            Fabric::Rdma(_) => self.fabric = Fabric::Opening,
         }
     }
 
@@ -448,6 +462,25 @@ mod tests {
     /// They wait for a connection that never comes about, short ones and long ones.
     #[test]
     fn calls_that_were_never_sent_to_a_lost_node() {
+        let (mut route, at) = opening();
+        route.publish_to_nobody();
+        assert!(!route.has_arrived());
+        let unanswered = route.pairs.remove(at).client.into_unanswered();
+        let fates: Vec<_> = unanswered.map(|(_, fate)| fate).collect();
+        assert_eq!(fates, [Fate::NotSent; 2]);
+    }
+
+    /// Nothing can be done for them before the connection is there, so the worker may sleep.
+    #[test]
+    fn calls_that_wait_for_a_connection() {
+        let (mut route, _) = opening();
+        assert!(route.publish().is_ok());
+        assert!(!route.has_arrived() && !route.is_dirty);
+        assert!(route.needs_connection(), "they are still to be sent");
+    }
+
+    /// A route without a connection, a short call, and a long one.
+    fn opening() -> (Route, usize) {
         let party = Node {
             number: 1,
             incarnation: 2,
@@ -461,10 +494,6 @@ mod tests {
             let issued = client.issue(Request::default(), vec![0; bytes], Note::Unread);
             assert!(issued.is_ok());
         }
-        route.publish_to_nobody();
-        assert!(!route.has_arrived());
-        let unanswered = route.pairs.remove(at).client.into_unanswered();
-        let fates: Vec<_> = unanswered.map(|(_, fate)| fate).collect();
-        assert_eq!(fates, [Fate::NotSent; 2]);
+        (route, at)
     }
 }

@@ -1,5 +1,6 @@
 //! What a worker does with what comes from other nodes: results, calls, outcomes, control.
 
+use std::collections::hash_map::Entry;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use gossamer_transport::rack::Payload;
@@ -134,7 +135,9 @@ impl RackSide {
                     }
                     references::Arrival::Wait(envelope) => {
                         let parked = Parked::Call { node, remote };
-                        self.parked.borrow_mut().insert(envelope, parked);
+                        if self.park(envelope, parked).is_err() {
+                            return Err(Nonsense("number of a message"));
+                        }
                         *blocked = Some(Blocked::Trusts(arrival));
                         Ok(None)
                     }
@@ -304,7 +307,11 @@ impl RackSide {
                     node,
                     body: body.last(rest).take().detached(),
                 };
-                self.parked.borrow_mut().insert(envelope, parked);
+                if let Err(Parked::Reply { then, .. }) = self.park(envelope, parked) {
+                    let node = node as usize;
+                    self.complete(worker, then, Err(CallError::Unknown { node }));
+                    return Err(Nonsense("number of a message"));
+                }
             }
             Err(nonsense) => {
                 let node = node as usize;
@@ -313,6 +320,18 @@ impl RackSide {
             }
         }
         Ok(())
+    }
+
+    /// Keeps a message until its trusts are registered. It comes back if one of the same number
+    /// waits already, which only a peer that lies brings about.
+    pub(super) fn park(&self, envelope: Envelope, parked: Parked) -> Result<(), Parked> {
+        match self.parked.borrow_mut().entry(envelope) {
+            Entry::Vacant(place) => {
+                place.insert(parked);
+                Ok(())
+            }
+            Entry::Occupied(_) => Err(parked),
+        }
     }
 
     /// The trusts of a message are registered.

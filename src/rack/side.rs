@@ -9,26 +9,25 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use gossamer_transport::rack::shm::Parking;
-use gossamer_transport::rack::wire::INLINE_BYTES_MAX;
 use gossamer_transport::rack::{Payload, Request};
 
 use crate::contain::contain;
 use crate::rack::codec::{Body, Parcel};
 use crate::rack::continuation::Continuation;
 use crate::rack::envelope::{Class, Kind, Relative, Table, control_bytes};
-use crate::rack::error::{CallError, NotExecuted, Refusal};
+use crate::rack::error::CallError;
 use crate::rack::failpoints::{begin_turn, reach, reach_when_sent};
 use crate::rack::handles::Handle;
 use crate::rack::join::Cause;
 use crate::rack::large::Large;
 use crate::rack::late::LateCalls;
-use crate::rack::outbound::{Answers, Question, wire};
+use crate::rack::outbound::wire;
 use crate::rack::peers::Peers;
 use crate::rack::properties::Properties;
+use crate::rack::rdma::Inlets;
 use crate::rack::refs::{self, Control, Envelope, Moment, Step};
-use crate::rack::remote::{Home, PropertyId, Remote, Share};
+use crate::rack::remote::{Home, PropertyId, Share};
 use crate::rack::route::{Arrival, Note, Route};
-use crate::rack::target::Buffer;
 use crate::rack::visit::{Outcome, Reply, ReplyTo, Returned};
 use crate::rack::words::Words;
 use crate::worker::Worker;
@@ -43,7 +42,8 @@ pub(crate) struct RackSide {
     pub(super) parked: RefCell<HashMap<Envelope, Parked>>,
     /// Calls that have ended before they were sent; told of in the next turn.
     pub(super) unsent: RefCell<Vec<(Continuation, CallError)>>,
-    is_dirty: Cell<bool>,
+    pub(super) is_dirty: Cell<bool>,
+    pub(super) rdma: Inlets,
     /// Where other processes see whether the worker sleeps.
     parking: Vec<Parking>,
     is_announced: Cell<bool>,
@@ -83,6 +83,7 @@ impl RackSide {
             parked: RefCell::default(),
             unsent: RefCell::default(),
             is_dirty: Cell::new(false),
+            rdma: Inlets::default(),
             words: Words::new(),
             properties: Properties::default(),
             answer: Cell::default(),
@@ -99,7 +100,7 @@ impl RackSide {
         if worker.client.is_closed() {
             return false;
         }
-        let mut progressed = false;
+        let mut progressed = self.poll_rdma(worker);
         if !self.unsent.borrow().is_empty() {
             progressed |= self.tell_unsent(worker);
         }
@@ -132,172 +133,10 @@ impl RackSide {
             self.is_announced.set(true);
         }
         !worker.client.is_closed()
-            && (self.is_dirty.get()
+            && (self.sees_rdma(worker)
+                || self.is_dirty.get()
                 || !self.unsent.borrow().is_empty()
                 || self.routes.iter().any(|route| route.borrow().has_arrived()))
-    }
-
-    /// Says that a call is about to be issued, ahead of what else that takes; if others are to go
-    /// out already, there is no hurry.
-    #[inline(always)]
-    pub(crate) fn prepare(&self, to: Home) {
-        if self.is_dirty.get() {
-            return;
-        }
-        let mut route = self.route(to.node).borrow_mut();
-        if let Some(at) = route.open_pair(to.worker) {
-            route.prepare(at);
-        }
-    }
-
-    /// Issues a call to another node, whose outcome does not come later: with its arguments, the
-    /// trusts in them, and what is to be done with the reply, if anything. Runs no foreign code.
-    ///
-    /// The question is a copy, so that it stays in registers unless the call is out of the way.
-    #[inline(always)]
-    pub(crate) fn issue(
-        &self,
-        worker: &Worker,
-        question: Question,
-        arguments: &mut Buffer,
-        note: impl FnOnce() -> Note,
-    ) {
-        let plain = arguments.plain();
-        let mut route = self.route(question.to.node).borrow_mut();
-        if let Some(bytes) = plain.filter(|bytes| bytes.len() <= INLINE_BYTES_MAX)
-            && let Some(at) = route.open_pair(question.to.worker)
-            && !worker.client.is_closed()
-        {
-            let kind = match question.answers {
-                Answers::Never => Kind::POST,
-                _ => Kind::CALL,
-            };
-            route.issue(at, &question.request(kind), bytes, note);
-            drop(route);
-            return self.is_dirty.set(true);
-        }
-        drop(route);
-        let parcel = arguments.take();
-        let then = match note() {
-            Note::Now(then) => Some(then),
-            Note::Later(_) | Note::Posted | Note::Unread => None,
-        };
-        self.issue_otherwise(worker, question, parcel, then, None);
-    }
-
-    /// Issues a call that need not be simply a record in a slot of a link that is there; one whose
-    /// outcome comes later holds `target` until then.
-    #[inline(never)]
-    pub(crate) fn issue_otherwise(
-        &self,
-        worker: &Worker,
-        question: Question,
-        parcel: Parcel,
-        then: Option<Continuation>,
-        target: Option<Arc<Remote>>,
-    ) {
-        let issued = self.hold(question, parcel, then, target);
-        if let Some((parcel, then, target)) = issued {
-            self.issue_now(worker, question, parcel, then, target);
-        }
-    }
-
-    /// The same of a call whose turn it is.
-    pub(super) fn issue_now(
-        &self,
-        worker: &Worker,
-        question: Question,
-        parcel: Parcel,
-        then: Option<Continuation>,
-        target: Option<Arc<Remote>>,
-    ) {
-        match self.ready(worker, question.to, &parcel.handles) {
-            Ok(table) => self.issue_ready(worker, question, (table, parcel), then, target),
-            Err(error) => self.end_unsent(worker, then, error),
-        }
-    }
-
-    /// A call has ended before it was sent.
-    pub(super) fn end_unsent(&self, worker: &Worker, then: Option<Continuation>, error: CallError) {
-        match then {
-            Some(then) => self.unsent.borrow_mut().push((then, error)),
-            None => worker.home().stats().add_post_lost(),
-        }
-    }
-
-    /// Readies the links of a call; where they are.
-    pub(super) fn open_link(&self, worker: &Worker, to: Home) -> Result<usize, CallError> {
-        let node = to.node as usize;
-        let lost = || CallError::NotExecuted(NotExecuted::NodeLost { node });
-        if worker.client.is_closed() {
-            return Err(CallError::NotExecuted(NotExecuted::Closed));
-        }
-        if to.node == worker.shared().rack().id() {
-            // Calls at home are plain: what a peer says is of this node and is not, was let go.
-            let refusal = Refusal::NoProperty;
-            let refused = NotExecuted::Refused { node, refusal };
-            return Err(CallError::NotExecuted(refused));
-        }
-        if !self.route(to.node).borrow().is_live() {
-            return Err(lost());
-        }
-        self.pair_with(worker, to).ok_or_else(lost)
-    }
-
-    /// Readies the links and the trusts of a call.
-    fn ready(
-        &self,
-        worker: &Worker,
-        to: Home,
-        handles: &[Handle],
-    ) -> Result<Option<Table>, CallError> {
-        // Before its trusts are readied, so that it can still come back.
-        self.open_link(worker, to)?;
-        let table = self.pack(worker, to.node, handles);
-        table.map_err(|error| match error {
-            refs::SendError::NoHandle(key) => {
-                // It came as one whose owner was lost meanwhile.
-                let node = key.owner.number as usize;
-                CallError::NotExecuted(NotExecuted::NodeLost { node })
-            }
-            _ => {
-                let node = to.node as usize;
-                CallError::NotExecuted(NotExecuted::NodeLost { node })
-            }
-        })
-    }
-
-    fn issue_ready(
-        &self,
-        worker: &Worker,
-        question: Question,
-        (table, parcel): (Option<Table>, Parcel),
-        then: Option<Continuation>,
-        target: Option<Arc<Remote>>,
-    ) {
-        let Question { to, answers, .. } = question;
-        let kind = Kind {
-            has_table: table.is_some(),
-            has_token: answers == Answers::Later,
-            is_post: answers == Answers::Never,
-            ..Kind::CALL
-        };
-        let mut payload = Vec::new();
-        let note = match (answers, then) {
-            (Answers::Later, then) => {
-                let token = self.late.borrow_mut().insert(to.node, then, target);
-                payload.extend_from_slice(&token.to_le_bytes());
-                Note::Later(token)
-            }
-            (_, Some(then)) => Note::Now(then),
-            (_, None) => Note::Posted,
-        };
-        if let Some(table) = table {
-            table.append_to(&mut payload);
-        }
-        // The trusts have gone into the table, which keeps what they lead to.
-        let payload = prefixed(payload, parcel.into_payload());
-        self.send(worker, to, question.request(kind), payload, note);
     }
 
     /// The last trust of a property elsewhere has gone: its share goes when all calls that were
@@ -311,7 +150,7 @@ impl RackSide {
 
     /// Where the links with a worker of another node are. Without memory for their rings, that
     /// node is out of reach.
-    fn pair_with(&self, worker: &Worker, to: Home) -> Option<usize> {
+    pub(super) fn pair_with(&self, worker: &Worker, to: Home) -> Option<usize> {
         let peers = peers(worker);
         let peer = peers.get(to.node);
         let is_control = to.worker == peer.workers;

@@ -15,6 +15,7 @@ use crate::rack::loss::{LossHook, NodeLoss, What};
 use crate::rack::memory::Memory;
 use crate::rack::node::{Member, Node};
 use crate::rack::peers::Peers;
+use crate::rack::rdma::Registered;
 use crate::shared::Shared;
 
 /// What a node is to be, as the builder says.
@@ -73,13 +74,14 @@ impl RackPlan {
         let _ = Image::of_this_process();
         let hook = self.hook.unwrap_or_else(|| default_hook(&identity));
         let memory = Memory::of(identity.node, &membership, identity.fabric)?;
+        let rdma = Registered::of(identity.node, &membership, identity.fabric)?;
         let peers = Peers::new(
             &identity,
             &membership,
             &connections,
             workers as u32,
             hook,
-            memory,
+            (memory, rdma),
             self.silence_max,
         );
         let members = membership.members.iter().map(|member| Member {

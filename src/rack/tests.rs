@@ -2,19 +2,24 @@
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Wake, Waker};
 
 use futures::FutureExt;
+use serde::ser::SerializeTuple;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use socket2::{Domain, Socket, Type};
 
 use crate::rack::context::current;
 use crate::rack::join::Cause;
 use crate::rack::loss::{NodeLoss, What};
 use crate::rack::peers::Peers;
-use crate::rack::refs::Action;
-use crate::rack::{CallError, Identity, spawn_on};
+use crate::rack::refs::{Action, Envelope, Message};
+use crate::rack::side::Parked;
+use crate::rack::{CallError, Identity, Trust, spawn_on};
 use crate::shared::Shared;
-use crate::sync::{AtomicUsize, Ordering};
+use crate::sync::{AtomicBool, AtomicUsize, Ordering};
+use crate::worker::Worker;
 use crate::{Builder, Runtime};
 
 /// Two nodes of one worker each, and what the first is told of losses.
@@ -22,8 +27,8 @@ struct Two {
     first: Option<Runtime>,
     second: Option<Runtime>,
     losses: Arc<AtomicUsize>,
-    /// What the second has told its panic hook of.
-    panics: Arc<AtomicUsize>,
+    /// What the second has told its panic hook.
+    panics: Arc<Mutex<Vec<String>>>,
     port: Socket,
 }
 
@@ -42,12 +47,13 @@ impl Two {
             counts.fetch_add(1, Ordering::SeqCst);
             hook(loss);
         });
-        let panics = Arc::new(AtomicUsize::new(0));
-        let counts = Arc::clone(&panics);
+        let panics = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&panics);
         let second = build(1, &address)
             .node_loss_hook(|_| {})
-            .panic_hook(move |_| {
-                counts.fetch_add(1, Ordering::SeqCst);
+            .panic_hook(move |report| {
+                let mut told = told.lock().expect("nobody panics with it");
+                told.push(report.message().to_owned());
             });
         let (first, second) = std::thread::scope(|scope| {
             let second = scope.spawn(|| second.build().expect("it starts"));
@@ -66,6 +72,16 @@ impl Two {
     /// Runs a future on the first.
     fn block_on<Fut: Future<Output: Send> + Send>(&self, future: Fut) -> Fut::Output {
         self.first.as_ref().expect("it lives").block_on(future)
+    }
+
+    fn second(&self) -> &Runtime {
+        self.second.as_ref().expect("it lives")
+    }
+
+    /// How often the second has told its panic hook this.
+    fn told(&self, part: &str) -> usize {
+        let told = self.panics.lock().expect("nobody panics with it");
+        told.iter().filter(|told| told.contains(part)).count()
     }
 
     fn losses(&self) -> usize {
@@ -199,8 +215,7 @@ fn strangers_take_all_places_at_the_door() {
     let strangers: Vec<_> = (0..300)
         .map(|_| TcpStream::connect(door).expect("it listens"))
         .collect();
-    let second = rack.second.as_ref().expect("it lives");
-    second.block_on(async {
+    rack.second().block_on(async {
         let there = crate::rack::trustees()[0];
         let trust = crate::rack::entrust_on(there, |_: ()| 7, ()).await;
         assert_eq!(trust.apply(|n| *n).await, 7);
@@ -232,6 +247,157 @@ fn completion_that_is_dropped_at_the_end_panics() {
         trust.apply_then_with(|_, ()| (), (), move |()| drop(bomb));
     });
     drop(second);
-    assert_eq!(rack.panics.load(Ordering::SeqCst), 1);
+    assert_eq!(rack.told("of a drop"), 1);
+    assert_eq!(rack.told("may have run"), 1, "why there was no answer");
     drop(shut);
+}
+
+/// What is dropped as its call has no result issues another call, and so on; the last panics.
+#[test]
+fn calls_that_drops_issue_at_the_end() {
+    struct Chain(u32, Trust<u32>);
+    impl Drop for Chain {
+        fn drop(&mut self) {
+            let Self(left, trust) = self;
+            let Some(left) = left.checked_sub(1) else {
+                panic!("of the last of them");
+            };
+            let next = Chain(left, trust.clone());
+            trust.apply_then_with(|_, ()| (), (), move |()| drop(next));
+        }
+    }
+    static GATE: Mutex<()> = Mutex::new(());
+    let mut rack = Two::start_with(|_| {});
+    let shut = GATE.lock().expect("nobody panics with it");
+    let second = rack.second.take().expect("it lives");
+    second.block_on(async {
+        let there = crate::rack::trustees()[0];
+        let trust = crate::rack::entrust_on(there, |_: ()| 0, ()).await;
+        trust.post_with(|_, ()| drop(GATE.lock()), ());
+        let chain = Chain(3, trust.clone());
+        trust.apply_then_with(|_, ()| (), (), move |()| drop(chain));
+    });
+    drop(second);
+    assert_eq!(rack.told("of the last of them"), 1);
+    assert_eq!(rack.told("may have run"), 1, "the first");
+    assert_eq!(
+        rack.told("was not run"),
+        3,
+        "those that the drops have issued"
+    );
+    drop(shut);
+}
+
+/// A call is polled on a worker, then elsewhere, and dropped when its result is there: that one's
+/// drop may panic, which is no fault of whoever drops the call.
+#[test]
+fn result_that_is_dropped_in_the_mail() {
+    static IS_ARMED: AtomicBool = AtomicBool::new(false);
+    #[derive(Serialize, Deserialize)]
+    struct Bomb(u8);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            assert!(!IS_ARMED.load(Ordering::SeqCst), "of a result");
+        }
+    }
+    struct Sends(mpsc::Sender<()>);
+    impl Wake for Sends {
+        fn wake(self: Arc<Self>) {
+            self.0.send(()).expect("the test waits");
+        }
+    }
+    static GATE: Mutex<()> = Mutex::new(());
+    let rack = Two::start_with(|_| {});
+    let shut = GATE.lock().expect("nobody panics with it");
+    let trust = rack.second().block_on(async {
+        let there = crate::rack::trustees()[0];
+        let trust = crate::rack::entrust_on(there, |_: ()| 0, ()).await;
+        trust.post_with(|_, ()| drop(GATE.lock()), ());
+        trust
+    });
+    let mut call = Box::pin(trust.apply_with(|_, ()| Bomb(0), ()));
+    let polled = rack.second().block_on(async { (&mut call).now_or_never() });
+    assert!(polled.is_none(), "the gate is shut");
+    let (sender, woken) = mpsc::channel();
+    let waker = Waker::from(Arc::new(Sends(sender)));
+    let polled = call.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending(), "the gate is shut");
+    drop(shut);
+    woken.recv().expect("it has a result");
+    // A turn later its worker, which has woken us, has no part of the mail any more.
+    rack.second().block_on(async {});
+    IS_ARMED.store(true, Ordering::SeqCst);
+    drop(call);
+    IS_ARMED.store(false, Ordering::SeqCst);
+    assert_eq!(rack.told("of a result"), 1);
+}
+
+/// A result has a trust in it, and then has no encoding, or panics instead: nobody gets the trust.
+#[test]
+fn trusts_in_a_result_that_cannot_travel() {
+    static DROPPED: AtomicUsize = AtomicUsize::new(0);
+    struct Probe;
+    impl Drop for Probe {
+        fn drop(&mut self) {
+            DROPPED.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    struct Unfinished(Trust<Probe>, bool);
+    impl Serialize for Unfinished {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let mut pair = serializer.serialize_tuple(2)?;
+            pair.serialize_element(&self.0)?;
+            assert!(!self.1, "of an encoding");
+            Err(ser::Error::custom("it has none"))
+        }
+    }
+    impl<'de> Deserialize<'de> for Unfinished {
+        fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+            Err(de::Error::custom("it has none"))
+        }
+    }
+    let rack = Two::start_with(|_| {});
+    for (panics, count) in [(false, 1), (true, 2)] {
+        let outcome = rack.block_on(async {
+            let there = crate::rack::trustees()[1];
+            let trust = crate::rack::entrust_on(there, |_: ()| 0, ()).await;
+            let unfinished = |_: &mut i32, panics| {
+                let probe = crate::local_trustee().entrust(Probe);
+                Unfinished(Trust::from(probe), panics)
+            };
+            trust.try_apply_with(unfinished, panics).await.map(|_| ())
+        });
+        assert!(matches!(outcome, Err(CallError::Result { .. })));
+        rack.second().block_on(async {
+            // Turns of its worker, which buries what is dead.
+            for _ in 0..1000 {
+                crate::yield_now().await;
+            }
+        });
+        assert_eq!(DROPPED.load(Ordering::SeqCst), count, "panics: {panics}");
+    }
+}
+
+/// A peer numbers two messages alike: the first goes on waiting for its trusts.
+#[test]
+fn message_of_a_number_that_waits() {
+    let rack = Two::start_with(|_| {});
+    rack.block_on(async {
+        Worker::with(|worker| {
+            let side = worker
+                .and_then(Worker::rack)
+                .expect("on a worker of a node");
+            let from = peers(worker.expect("on one").shared()).get(1).party;
+            let envelope = Envelope {
+                from,
+                message: Message(7),
+            };
+            let call = |remote| Parked::Call { node: 1, remote };
+            assert!(side.park(envelope, call(0)).is_ok());
+            let other = side.park(envelope, call(1));
+            assert!(matches!(other, Err(Parked::Call { remote: 1, .. })));
+            let first = side.parked.borrow_mut().remove(&envelope);
+            assert!(matches!(first, Some(Parked::Call { remote: 0, .. })));
+        });
+    });
 }

@@ -110,7 +110,7 @@ impl Visit<'_, '_> {
         property.get().ok_or(Failure::Refused(Refusal::OtherType))
     }
 
-    /// Encodes the result and drops it, unless it is large.
+    /// Encodes the result and drops it, unless it is large. Trusts of one that fails do not stay.
     #[inline(always)]
     pub(crate) fn answer<U: Travels>(&mut self, result: U) -> Served {
         self.site.phase = Phase::Encoding;
@@ -122,7 +122,10 @@ impl Visit<'_, '_> {
         drop(result);
         match encoded {
             Ok(()) => Served::Now,
-            Err(_) => Served::Failed(Failure::Result),
+            Err(_) => {
+                self.site.answer.clear();
+                Served::Failed(Failure::Result)
+            }
         }
     }
 }

@@ -53,11 +53,12 @@ impl RackSide {
         };
         let served = visits.serve(&mut link);
         let Visits {
-            site: Site { answer, .. },
+            site: Site { mut answer, .. },
             served: count,
             blocked,
             ..
         } = visits;
+        answer.clear(); // what a panic has left there: trusts, perhaps
         self.answer.set(answer);
         worker.home().stats().add_served(u64::from(count));
         let mut route = self.route(node).borrow_mut();

@@ -63,7 +63,9 @@ pub(crate) fn is_node() -> bool {
 
 fn is_of_a_rack(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
-    name.starts_with(b"GOSSAMER_") || name.starts_with(b"SLURM_")
+    // Which device there is does not hang on the rack.
+    let is_ours = name.starts_with(b"GOSSAMER_") && !name.starts_with(b"GOSSAMER_RDMA_");
+    is_ours || name.starts_with(b"SLURM_")
 }
 
 const STARTER: &str = "NODE_IS_STARTED_BY";

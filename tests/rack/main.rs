@@ -7,6 +7,8 @@
 
 #[path = "../common/rack.rs"]
 mod process;
+#[cfg(feature = "rdma")]
+mod rdma;
 mod shm;
 mod tally;
 mod tcp;

@@ -155,6 +155,9 @@ fn namespace() -> Result<Namespace, String> {
 /// Says, past whatever collects the output of tests, that one is skipped.
 fn or_skipped<T>(made: Result<T, String>) -> Option<T> {
     made.inspect_err(|why| {
+        // Where all that is needed was installed, nothing may be left out.
+        let is_required = std::env::var_os("GOSSAMER_TEST_HOSTS_REQUIRED").is_some();
+        assert!(!is_required, "it needs hosts of its own: {why}");
         let thread = std::thread::current();
         let test = thread.name().unwrap_or("a test");
         let mut error = std::io::stderr().lock();

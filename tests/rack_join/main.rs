@@ -202,7 +202,7 @@ fn values_that_cannot_be_used() {
         (
             "GOSSAMER_FABRIC",
             "wool",
-            "GOSSAMER_FABRIC=wool: must be auto, shm or tcp",
+            "GOSSAMER_FABRIC=wool: must be auto, shm, tcp or rdma",
         ),
         (
             "GOSSAMER_ON_NODE_LOSS",

@@ -78,11 +78,11 @@ fn options_that_cannot_be_used() {
     for arguments in [
         &["run", "-n", "0", "--", "true"][..],
         &["run", "-n", "2", "--workers", "0", "--", "true"],
-        &["run", "-n", "2", "--fabric", "rdma", "--", "true"],
+        &["run", "-n", "2", "--fabric", "udp", "--", "true"],
         &["run", "-n", "2", "--on-node-loss", "x", "--", "true"],
         &["run", "-n", "2"],
-        &["run", "--", "true"],
-        &["walk"],
+        &["run", "--threads", "0", "--", "true"],
+        &["run", "-n", "2", "--threads", "2", "--", "true"],
     ] {
         let (status, text) = refused(arguments);
         assert_eq!(status, Some(2), "{text}");
@@ -91,6 +91,16 @@ fn options_that_cannot_be_used() {
             "{arguments:?}: {text}"
         );
     }
+}
+
+#[test]
+fn commands_that_do_not_exist() {
+    let (status, text) = refused(&["walk"]);
+    assert_eq!(status, Some(2));
+    assert_eq!(
+        text,
+        "gossamer: unrecognized subcommand 'walk'; see `gossamer --help`"
+    );
 }
 
 #[test]

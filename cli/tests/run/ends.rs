@@ -15,7 +15,12 @@ fn status_of_node_0() {
     let (status, _) = status_and_errors(&["-n", "3"], text);
     assert_eq!(status, Some(7));
     let (status, errors) = status_and_errors(&["-n", "1"], "kill -SEGV $$");
-    assert_eq!((status, &*errors), (Some(139), ""), "nobody else is ended");
+    let says = "gossamer: node 0 was ended by signal 11 (SIGSEGV)\n";
+    assert_eq!(
+        (status, &*errors),
+        (Some(139), says),
+        "nobody else is ended"
+    );
 }
 
 #[test]

@@ -16,6 +16,7 @@ fn member(node: u32) -> Member {
         workers: 2,
         pid: node,
         uid: 0,
+        has_rdma: false,
     }
 }
 

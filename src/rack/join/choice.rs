@@ -16,13 +16,16 @@ use super::identity::Choice;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FabricChoice {
-    /// Shared memory between processes of one host and user, TCP between hosts.
+    /// Shared memory between processes of one host and user; between hosts RDMA where both have a
+    /// device that can be used, and TCP where not.
     #[default]
     Auto,
     /// Shared memory; all nodes must be on one host.
     Shm,
     /// TCP, also on one host.
     Tcp,
+    /// RDMA, also on one host; all nodes must have a device. It takes the feature `rdma`.
+    Rdma,
 }
 
 /// What becomes of the rack when one of its nodes dies.
@@ -46,16 +49,20 @@ pub enum OnNodeLoss {
 /// The text is none of the words that are allowed.
 ///
 /// ```
-/// let error = "rdma".parse::<gossamer::rack::join::FabricChoice>().unwrap_err();
-/// assert_eq!(error.to_string(), "must be auto, shm or tcp");
+/// let error = "udp".parse::<gossamer::rack::join::FabricChoice>().unwrap_err();
+/// assert_eq!(error.to_string(), "must be auto, shm, tcp or rdma");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be {0}")]
 pub struct ChoiceError(&'static str);
 
 impl FabricChoice {
-    const ALL: [(Self, &'static str); 3] =
-        [(Self::Auto, "auto"), (Self::Shm, "shm"), (Self::Tcp, "tcp")];
+    const ALL: [(Self, &'static str); 4] = [
+        (Self::Auto, "auto"),
+        (Self::Shm, "shm"),
+        (Self::Tcp, "tcp"),
+        (Self::Rdma, "rdma"),
+    ];
 }
 
 impl OnNodeLoss {
@@ -97,5 +104,5 @@ macro_rules! words {
     };
 }
 
-words!(FabricChoice, "auto, shm or tcp");
+words!(FabricChoice, "auto, shm, tcp or rdma");
 words!(OnNodeLoss, "abort or survive");

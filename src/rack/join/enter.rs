@@ -46,7 +46,7 @@ pub(super) fn enter(
     let address = listener
         .local_addr()
         .map_err(JoinError::system("the port that is listened on is unknown"))?;
-    let member = host::this_process(identity.node, workers, address)?;
+    let member = host::this_process(identity.node, workers, address, identity.fabric)?;
     let request = JoinRequest {
         nodes: identity.nodes,
         fabric: identity.fabric,

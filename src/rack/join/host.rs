@@ -4,15 +4,18 @@ use std::fs;
 use std::io;
 use std::net::SocketAddr;
 
+use super::choice::FabricChoice;
 use super::error::JoinError;
 use super::handshake::Nonce;
 use super::membership::{HostId, Member};
+use crate::rack::rdma;
 
 /// This process, as a node that listens at `address`.
 pub(super) fn this_process(
     node: u32,
     workers: u32,
     address: SocketAddr,
+    fabric: FabricChoice,
 ) -> Result<Member, JoinError> {
     Ok(Member {
         node,
@@ -24,6 +27,7 @@ pub(super) fn this_process(
         workers,
         pid: std::process::id(),
         uid: rustix::process::getuid().as_raw(),
+        has_rdma: rdma::is_usable(fabric, address.ip()),
     })
 }
 

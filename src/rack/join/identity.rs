@@ -20,7 +20,8 @@ use super::slurm::Step;
 /// | `GOSSAMER_KEY` | the key of this run, 64 hexadecimal digits | needed, unless there is one node |
 /// | `GOSSAMER_BIND` | `IP` or `IP:PORT` on which this node listens | the address by which it reaches node 0; node 0: the rendezvous |
 /// | `GOSSAMER_START_LIMIT` | within how many seconds all must have joined | 60 |
-/// | `GOSSAMER_FABRIC` | `auto`, `shm` or `tcp`, the same on all nodes | `auto` |
+/// | `GOSSAMER_FABRIC` | `auto`, `shm`, `tcp` or `rdma`, the same on all nodes | `auto` |
+/// | `GOSSAMER_RDMA_DEVICE`, `GOSSAMER_RDMA_PORT`, `GOSSAMER_RDMA_GID` | the device, the number of its port, and the index of its address | those that have the address of the node by RoCE v2 |
 /// | `GOSSAMER_ON_NODE_LOSS` | `abort` or `survive`, the same on all nodes | `abort` |
 ///
 /// A node that listens on all addresses, as by `GOSSAMER_BIND=0.0.0.0:7412`, is reached by the

@@ -131,8 +131,8 @@ fn bad_values_name_the_variable_and_what_is_allowed() {
         (START_LIMIT, "NaN", "GOSSAMER_START_LIMIT=NaN: must be"),
         (
             FABRIC,
-            "rdma",
-            "GOSSAMER_FABRIC=rdma: must be auto, shm or tcp",
+            "udp",
+            "GOSSAMER_FABRIC=udp: must be auto, shm, tcp or rdma",
         ),
         (
             ON_NODE_LOSS,

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
 use super::card::Card;
 use super::channel::Door;
+use super::choice::FabricChoice;
 use super::encounter::Sealed;
 use super::enter::enter;
 use super::error::JoinError;
@@ -93,7 +94,7 @@ impl Identity {
         let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         Ok(Membership {
             run: host::random_number()?,
-            members: vec![host::this_process(0, workers, nowhere)?],
+            members: vec![host::this_process(0, workers, nowhere, FabricChoice::Tcp)?],
         })
     }
 
@@ -111,7 +112,7 @@ impl Identity {
             nodes: self.nodes,
             fabric: self.fabric,
             on_node_loss: self.on_node_loss,
-            member: host::this_process(0, workers, address)?,
+            member: host::this_process(0, workers, address, self.fabric)?,
         };
         let roll = Roll::new(ours, host::random_number()?);
         let gathering = Gathering::new(&meeting.key, card, roll);

@@ -75,6 +75,14 @@ pub(crate) enum Cause {
     Unreachable,
     #[error("it ended before the rack did")]
     Left,
+    #[error("it does not answer what is written to it by RDMA")]
+    RdmaUnanswered,
+    #[error("it refuses what is written to it by RDMA")]
+    RdmaRefused,
+    #[error("its RDMA device is gone")]
+    RdmaDeviceGone,
+    #[error("its connection by RDMA has failed")]
+    RdmaFailed,
 }
 
 impl Liveness {
@@ -285,13 +293,13 @@ impl Liveness {
     fn decide(&mut self, accuser: u32, accused: Party, cause: Cause) {
         if accused.node == 0 {
             // Node 0 is not dead, as it hears this.
-            self.declare_dead(accuser, Cause::Unreachable);
-        } else if !self.is_ending && accused.node != accuser && self.is_alive(accused) {
             let cause = match cause {
-                Cause::Damaged => Cause::Damaged,
-                _ => Cause::Unreachable,
+                Cause::Damaged => Cause::Unreachable,
+                cause => cause.told(),
             };
-            self.declare_dead(accused.node, cause);
+            self.declare_dead(accuser, cause);
+        } else if !self.is_ending && accused.node != accuser && self.is_alive(accused) {
+            self.declare_dead(accused.node, cause.told());
         }
     }
 
@@ -350,8 +358,20 @@ impl Cause {
             Self::Damaged,
             Self::Unreachable,
             Self::Left,
+            Self::RdmaUnanswered,
+            Self::RdmaRefused,
+            Self::RdmaDeviceGone,
+            Self::RdmaFailed,
         ];
         all.get(usize::from(code)).copied()
+    }
+
+    /// What all are told when one node has said this of another.
+    fn told(self) -> Self {
+        match self {
+            Self::Closed | Self::Silent | Self::Left => Self::Unreachable,
+            cause => cause,
+        }
     }
 }
 

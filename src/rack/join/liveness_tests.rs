@@ -18,6 +18,7 @@ fn membership(nodes: u32) -> Membership {
         workers: 1,
         pid: node,
         uid: 0,
+        has_rdma: false,
     };
     Membership {
         run: 0,

@@ -37,6 +37,8 @@ pub struct Member {
     pub(crate) workers: u32,
     pub(crate) pid: u32,
     pub(crate) uid: u32,
+    /// It has an RDMA device, and may use it.
+    pub(crate) has_rdma: bool,
 }
 
 /// What processes have in common that can share memory: the kernel that runs, and their
@@ -125,7 +127,8 @@ impl Member {
             .address(self.address)
             .u32(self.workers)
             .u32(self.pid)
-            .u32(self.uid);
+            .u32(self.uid)
+            .u8(self.has_rdma.into());
     }
 
     pub(crate) fn read(from: &mut Reader<'_>) -> Result<Self, MessageError> {
@@ -137,6 +140,7 @@ impl Member {
             workers: from.within("workers", 1, WORKERS_MAX)?,
             pid: from.u32()?,
             uid: from.u32()?,
+            has_rdma: from.code("rdma", |code| [false, true].get(usize::from(code)).copied())?,
         })
     }
 }
@@ -145,7 +149,7 @@ impl Member {
 pub(crate) const WORKERS_MAX: u32 = 1024;
 
 /// What a member takes in a message, at most.
-const MEMBER_BYTES: usize = 4 + 8 + 16 + (1 + 16 + 2) + 4 + 4 + 4;
+const MEMBER_BYTES: usize = 4 + 8 + 16 + (1 + 16 + 2) + 4 + 4 + 4 + 1;
 
 const _: () = assert!(
     16 + MEMBER_BYTES * NODES_MAX as usize <= super::sealed::FRAME_BYTES_MAX as usize,

@@ -17,6 +17,7 @@ fn member(node: u32) -> Member {
         workers: 4,
         pid: 123,
         uid: 1000,
+        has_rdma: false,
     }
 }
 

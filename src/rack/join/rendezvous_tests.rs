@@ -377,7 +377,7 @@ fn node_that_is_no_more() {
         nodes: 3,
         fabric: FabricChoice::Auto,
         on_node_loss: OnNodeLoss::Abort,
-        member: host::this_process(1, 1, nowhere).expect("a process"),
+        member: host::this_process(1, 1, nowhere, FabricChoice::Auto).expect("a process"),
     };
     wire.encounter.send(&Message::Join(request).to_bytes());
     while !wire.encounter.is_proven() {

@@ -29,6 +29,8 @@ mod layout;
 pub mod link;
 mod mapping;
 mod port;
+#[cfg(all(feature = "rdma", not(loom)))]
+pub mod rdma;
 pub mod shm;
 pub mod simulated;
 pub mod tcp;

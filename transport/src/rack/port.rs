@@ -72,6 +72,13 @@ impl Ports {
         Ok(Self { mapping, layout })
     }
 
+    /// Memory that is there already; more may lie behind what the layout needs.
+    #[cfg(all(feature = "rdma", not(loom)))]
+    pub(crate) fn within(mapping: Arc<Mapping>, layout: Layout) -> Self {
+        assert!(mapping.words().len() >= layout.words(), "it is too short");
+        Self { mapping, layout }
+    }
+
     /// What the memory is laid out for.
     pub fn layout(&self) -> Layout {
         self.layout
@@ -99,6 +106,36 @@ impl Ports {
 pub struct Port {
     ports: Ports,
     start: usize,
+}
+
+#[cfg(all(feature = "rdma", not(loom)))]
+impl Port {
+    /// A port that is not where a layout would have it, but begins at this word.
+    pub(crate) fn at(mapping: &Arc<Mapping>, layout: Layout, start: usize) -> Self {
+        let end = start + layout.geometry.port_words();
+        assert!(mapping.words().len() >= end, "it is too short");
+        let mapping = Arc::clone(mapping);
+        let ports = Ports { mapping, layout };
+        Self { ports, start }
+    }
+
+    /// Copies a placement with so many used bytes to the same place of another port.
+    ///
+    /// # Panics
+    /// If there is no such place, or not as much room.
+    pub(crate) fn copy_to(&self, target: &Self, place: Place, used: usize) {
+        let words = self.words(place.ring, place.index);
+        let targets = target.words(place.ring, place.index);
+        let first = words.len() - 1 - used.div_ceil(8);
+        let (last, body) = targets[first..].split_last().expect("a place has words");
+        for (target, word) in body.iter().zip(&words[first..]) {
+            // Relaxed: ordered by the seal, and what is copied by whoever says that it is there.
+            target.store(word.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        let seal = words[words.len() - 1].load(Ordering::Relaxed);
+        // Release: as in `store`.
+        last.store(seal, Ordering::Release);
+    }
 }
 
 impl Port {

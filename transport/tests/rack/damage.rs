@@ -20,7 +20,7 @@ proptest! {
         rare_bytes in 0..100_000_usize,
     ) {
         let faults = Faults { busy: 100, delay: 100, flip, truncate, replay, ..Faults::default() };
-        let outcome = run(seed, faults, rare_bytes);
+        let outcome = run(seed, faults, (COMMON_BYTES, rare_bytes));
         prop_assert!(outcome.wire_errors.is_empty(), "{:?}", outcome.wire_errors);
         let found = outcome.ended.iter().filter(|end| matches!(end, End::Damaged(_))).count();
         // A truncation is found by what comes next, and may take all of a channel's last frame.
@@ -34,7 +34,7 @@ proptest! {
     #[test]
     fn cut(seed: u64, cut in 1_u16..30, rare_bytes in 0..100_000_usize) {
         let faults = Faults { busy: 100, delay: 100, cut, ..Faults::default() };
-        let outcome = run(seed, faults, rare_bytes);
+        let outcome = run(seed, faults, (COMMON_BYTES, rare_bytes));
         prop_assert!(outcome.wire_errors.is_empty());
         prop_assert_eq!(all_of(&outcome), outcome.issued);
         prop_assert!(!outcome.ended.is_empty() || outcome.answered == LINKS * REQUESTS);
@@ -42,14 +42,19 @@ proptest! {
 
     /// A peer that lies: images, pieces and credit that pass the checksums.
     #[test]
-    fn forged(seed: u64, forge in 1_u16..100, rare_bytes in 0..100_000_usize) {
+    fn forged(
+        seed: u64,
+        forge in 1_u16..100,
+        common_bytes in prop::sample::select(&[0, COMMON_BYTES][..]),
+        rare_bytes in 0..100_000_usize,
+    ) {
         let faults = Faults { busy: 100, delay: 100, forge, ..Faults::default() };
-        let outcome = run(seed, faults, rare_bytes);
+        let outcome = run(seed, faults, (common_bytes, rare_bytes));
         prop_assert_eq!(all_of(&outcome), outcome.issued);
     }
 }
 
-fn run(seed: u64, faults: Faults, rare_bytes: usize) -> Outcome {
+fn run(seed: u64, faults: Faults, (common_bytes, rare_bytes): (usize, usize)) -> Outcome {
     World::new(Plan {
         seed,
         nodes: 3,
@@ -60,7 +65,7 @@ fn run(seed: u64, faults: Faults, rare_bytes: usize) -> Outcome {
         },
         faults,
         requests: REQUESTS,
-        common_bytes: 60,
+        common_bytes,
         rare_bytes,
     })
     .run()
@@ -72,6 +77,8 @@ fn all_of(outcome: &Outcome) -> u64 {
 
 const LINKS: u64 = 6 * 4;
 const REQUESTS: u64 = 100;
+/// The longest payload that is common.
+const COMMON_BYTES: usize = 60;
 
 fn config() -> ProptestConfig {
     ProptestConfig {

@@ -2,7 +2,10 @@
 
 use gossamer_transport::rack::shm::{Channel, GEOMETRY};
 use gossamer_transport::rack::wire::INLINE_BYTES_MAX;
-use gossamer_transport::rack::{ClientLink, Fate, Layout, LinkError, Ports, Request, TrusteeLink};
+use gossamer_transport::rack::{
+    Channel as _, ClientLink, Fate, Layout, LinkError, PAYLOAD_BYTES_MAX, Place, Ports, Request,
+    RingKind, TrusteeLink, WireError,
+};
 
 /// Both ends of a link in one process, and a channel each.
 pub(crate) struct Link<N> {
@@ -113,6 +116,42 @@ fn pieces_for_a_dead_channel() {
         assert_eq!(refused, Err(LinkError::Dead));
         assert!(!link.client.has_arrived());
     }
+}
+
+/// A record that is bulk, of no bytes or of too many, is refused by whoever looks at it, so that
+/// nobody goes on looking.
+#[test]
+fn bulk_of_a_length_that_none_has() {
+    for length in [0, PAYLOAD_BYTES_MAX + 1] {
+        let refused = WireError::PayloadLength(length);
+        let mut link = link();
+        issue(&mut link.client, 8, ());
+        link.client.publish(&mut link.to_trustee).expect("alive");
+        let bulk = 1 << 55 | length;
+        forge(&mut link.to_client, RingKind::Results, &[bulk]);
+        assert!(link.client.has_arrived());
+        assert_eq!(link.client.lend_results().err(), Some(refused));
+        assert_eq!(link.client.poll_result(), Err(refused));
+
+        // Behind a request lie the calls that its batch lists.
+        forge(&mut link.to_trustee, RingKind::Requests, &[bulk, 7, 7, 7]);
+        assert!(link.trustee.has_arrived());
+        assert_eq!(link.trustee.poll_inline(|_| ()), Ok(false));
+        assert_eq!(link.trustee.poll_request(), Err(refused));
+    }
+}
+
+/// Writes a first batch of one record, which is these words, the last before the seal.
+fn forge(channel: &mut Channel, ring: RingKind, words: &[u64]) {
+    let place = Place {
+        ring,
+        worker: 0,
+        index: 1,
+    };
+    let offset = 127 - words.len() as u64;
+    let used: Vec<_> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    let pushed = channel.push(place, &used, 1 << 32 | offset << 16 | 1);
+    assert_eq!(pushed, Ok(()));
 }
 
 /// Sizes about what fits into a slot.

@@ -430,9 +430,6 @@ impl<N> ClientLink<N> {
         if awaited == 0 {
             return Ok(true);
         }
-        if awaited > PAYLOAD_BYTES_MAX {
-            return Err(WireError::PayloadLength(awaited));
-        }
         self.incoming.fill(&self.port, awaited)
     }
 

@@ -415,9 +415,6 @@ impl TrusteeLink {
         if awaited == 0 {
             return Ok(true);
         }
-        if awaited > PAYLOAD_BYTES_MAX {
-            return Err(WireError::PayloadLength(awaited));
-        }
         self.incoming.fill(&self.port, awaited)
     }
 

@@ -174,6 +174,18 @@ pub(crate) const fn bulk<'a>(length: u64) -> Result<Content<'a>, WireError> {
     Ok(Content::Bulk(length))
 }
 
+/// How many bytes of pieces a record waits for: none unless it is bulk.
+#[inline(always)]
+pub(crate) const fn awaited(is_bulk: bool, length: u64) -> Result<u64, WireError> {
+    if !is_bulk {
+        return Ok(0);
+    }
+    match bulk(length) {
+        Ok(_) => Ok(length),
+        Err(error) => Err(error),
+    }
+}
+
 const LENGTH_BITS: u32 = 48;
 const LENGTH_MASK: u64 = (1 << LENGTH_BITS) - 1;
 

@@ -6,7 +6,7 @@ use crate::rack::layout::RingKind;
 use crate::rack::port::Port;
 use crate::rack::wire::Content;
 use crate::rack::wire::header::{
-    Property, RECORD_HEADER_WORDS_MAX, Request, RequestHeader, bulk, put_payload, words_of,
+    Property, RECORD_HEADER_WORDS_MAX, Request, RequestHeader, awaited, bulk, put_payload, words_of,
 };
 use crate::rack::wire::reader::{Cursor, SlotImage, Words};
 use crate::slot::{BODY_WORDS, CALLS, SLOT_BYTES, Seal};
@@ -232,13 +232,16 @@ impl RequestReader {
     }
 
     /// How many bytes of pieces the next request needs; none if there is no such request.
+    ///
+    /// # Errors
+    /// If it cannot need so many: so that whoever waits for it hears of it.
     #[inline(always)]
     pub(crate) fn awaited(&self) -> Result<u64, WireError> {
         if self.left() == 0 {
             return Ok(0);
         }
         let header = RequestHeader::from_word(self.cursor.peek()?);
-        Ok(if header.is_bulk { header.length } else { 0 })
+        awaited(header.is_bulk, header.length)
     }
 
     /// Takes the next request, which there is, if its payload is in the slot, and gives it to

@@ -4,7 +4,7 @@ use crate::rack::error::WireError;
 use crate::rack::layout::RingKind;
 use crate::rack::port::Port;
 use crate::rack::wire::Content;
-use crate::rack::wire::header::{ResultHeader, bulk, put_payload, words_of};
+use crate::rack::wire::header::{ResultHeader, awaited, bulk, put_payload, words_of};
 use crate::rack::wire::reader::{Cursor, SlotImage};
 use crate::rack::wire::requests::to_slot;
 use crate::slot::{BODY_WORDS, SLOT_BYTES, Seal, WORDS_UNSEALED};
@@ -202,13 +202,16 @@ impl ResultReader {
     }
 
     /// How many bytes of pieces the next result needs; none if there is no such result.
+    ///
+    /// # Errors
+    /// If it cannot need so many: so that whoever waits for it hears of it.
     #[inline(always)]
     pub(crate) fn awaited(&self) -> Result<u64, WireError> {
         if self.left() == 0 {
             return Ok(0);
         }
         let header = ResultHeader::from_word(self.cursor.peek()?)?;
-        Ok(if header.is_bulk { header.length } else { 0 })
+        awaited(header.is_bulk, header.length)
     }
 
     /// Whether there is a next result, whose payload is not in the slot.

@@ -1,0 +1,26 @@
+//! All situations over the fabric `rdma`, by the device that `GOSSAMER_RDMA_DEVICE` names: there must
+//! be one, as in `.ci/vm/run`.
+
+/// As GOSSAMER_FABRIC says it.
+const FABRIC: &str = "rdma";
+
+#[path = "../bulk.rs"]
+mod bulk;
+#[path = "../calls.rs"]
+mod calls;
+#[path = "../churn.rs"]
+mod churn;
+#[path = "../failpoints.rs"]
+mod failpoints;
+#[path = "../kills.rs"]
+mod kills;
+#[path = "../losses.rs"]
+mod losses;
+#[path = "../nodes.rs"]
+mod nodes;
+#[path = "../processes.rs"]
+mod processes;
+#[path = "../tasks.rs"]
+mod tasks;
+#[path = "../trusts.rs"]
+mod trusts;

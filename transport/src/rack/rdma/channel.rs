@@ -1,0 +1,382 @@
+//! The end of a connection that writes.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use crate::rack::channel::Refusal;
+use crate::rack::layout::{Layout, Place};
+use crate::rack::port::Port;
+use crate::rack::rdma::card::Card;
+use crate::rack::rdma::completion::Status;
+use crate::rack::rdma::error::RdmaError;
+use crate::rack::rdma::memory::Memory;
+use crate::rack::rdma::queue_pair::{Init, QueuePair, ReadyToSend, Reset, Write};
+use crate::rack::rdma::told::told_of;
+
+/// A channel that has a card for the peer, and none of it yet.
+pub struct Opening {
+    pair: QueuePair<Init>,
+    memory: Memory,
+    mirror: usize,
+    signal_every: u32,
+}
+
+/// What one worker writes to one node, by one queue pair.
+///
+/// A placement is one WRITE of its used bytes and its seal, which also tells the peer's [`Inlet`]
+/// which place it was for. They are posted by [`flush`](crate::rack::Channel::flush), chained, with
+/// one doorbell. Of many only one is *signalled*: its completion says that all before it are done,
+/// which makes room in the queue. What fails completes in any case.
+///
+/// [`Inlet`]: super::Inlet
+pub struct Channel {
+    pair: QueuePair<ReadyToSend>,
+    remote: Remote,
+    /// By worker of the node, where its port's mirror begins, and the mirror.
+    mirrors: Box<[(usize, Port)]>,
+    signal_every: u32,
+    /// WRITEs until the last that was signalled.
+    signalled: u64,
+    /// WRITEs of which it is known that they are done.
+    done: u64,
+    signals: Signals,
+    failure: Option<RdmaError>,
+    is_dead: bool,
+}
+
+/// Where a channel writes.
+#[derive(Clone, Copy, Debug)]
+struct Remote {
+    address: u64,
+    key: u32,
+    layout: Layout,
+    writer: u16,
+}
+
+/// How many WRITEs a channel has posted, and for what it has asked for completions.
+///
+/// `completed` is `every + full + idle` when all is done, and `every` is `writes` divided by the
+/// number after which one is signalled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Signals {
+    /// WRITEs posted.
+    pub writes: u64,
+    /// Signalled as one in so many is.
+    pub every: u64,
+    /// Signalled as half of the queue was taken.
+    pub full: u64,
+    /// Signalled as the worker was about to sleep.
+    pub idle: u64,
+    /// Completions that came of them.
+    pub completed: u64,
+}
+
+impl Opening {
+    /// Begins a channel that has a mirror of the memory to itself, and signals one in so many
+    /// WRITEs; [`SIGNAL_EVERY`] is a good number.
+    ///
+    /// # Errors
+    /// What the device says.
+    ///
+    /// # Panics
+    /// If the memory has no such mirror, or none is to be signalled.
+    pub fn new(memory: &Memory, mirror: usize, signal_every: u32) -> Result<Self, RdmaError> {
+        assert!(signal_every > 0, "one in none");
+        let _ = memory.mirror(mirror);
+        let limits = memory.adapter().limits();
+        let sends = signal_every.saturating_mul(2).clamp(SENDS_MIN, SENDS_MAX);
+        let sends = sends.min(limits.requests).min(limits.completions - 1);
+        let pair: QueuePair<Reset> = QueuePair::new(memory.region(), sends, 1)?;
+        Ok(Self {
+            pair: pair.init(memory.adapter(), false)?,
+            memory: memory.clone(),
+            mirror,
+            signal_every,
+        })
+    }
+
+    /// What the peer needs, for [`Inlet::accept`](super::Inlet::accept).
+    pub fn card(&self) -> Card {
+        self.pair.card()
+    }
+
+    /// The channel to the peer that has given this card, whose memory is laid out so, as the writer
+    /// of this number. A peer that does not answer is given up after about `patience`.
+    ///
+    /// # Errors
+    /// What the device says.
+    ///
+    /// # Panics
+    /// If the layout has no such writer, or more workers than the mirror has room for.
+    pub fn connect(
+        self,
+        peer: &Card,
+        layout: Layout,
+        writer: u16,
+        patience: Duration,
+    ) -> Result<Channel, RdmaError> {
+        let (start, workers) = self.memory.mirror(self.mirror);
+        assert!(layout.workers <= workers, "the mirror has no room");
+        assert!(writer < layout.writers, "no such writer");
+        assert_eq!(layout.geometry, self.memory.geometry(), "laid out alike");
+        let card = self.card();
+        let pair = self.pair.ready_to_receive(self.memory.adapter(), peer)?;
+        let pair = pair.ready_to_send(&card, patience)?;
+        let words = layout.geometry.port_words();
+        let mirrors = (0..usize::from(layout.workers)).map(|worker| {
+            let start = start + worker * words;
+            let port = Port::at(self.memory.region().memory(), layout, start);
+            (start, port)
+        });
+        Ok(Channel {
+            pair,
+            remote: Remote {
+                address: peer.address,
+                key: peer.key,
+                layout,
+                writer,
+            },
+            mirrors: mirrors.collect(),
+            signal_every: self.signal_every,
+            signalled: 0,
+            done: 0,
+            signals: Signals::default(),
+            failure: None,
+            is_dead: false,
+        })
+    }
+}
+
+impl Channel {
+    /// Looks for what has failed; to be called now and then.
+    ///
+    /// # Errors
+    /// [`Refusal::Dead`] if something has.
+    #[inline]
+    pub fn poll(&mut self) -> Result<(), Refusal> {
+        if self.signals.writes > self.done {
+            self.look();
+        }
+        self.alive()
+    }
+
+    /// The worker is about to sleep: what is under way is signalled, and the descriptor becomes
+    /// readable when it is done, or fails.
+    ///
+    /// # Errors
+    /// [`Refusal::Dead`] if something has.
+    pub fn settle(&mut self) -> Result<(), Refusal> {
+        if !self.is_dead && self.signals.writes > self.signalled && self.has_room() {
+            self.post_nothing();
+        }
+        if let (false, Err(error)) = (self.is_dead, self.pair.completions().arm()) {
+            self.fail(error);
+        }
+        // After that, so that nothing is missed.
+        self.look();
+        self.alive()
+    }
+
+    /// Takes what has made the descriptor readable; returns whether there was something.
+    pub fn take_events(&mut self) -> bool {
+        let taken = self.pair.completions().take_events();
+        self.look();
+        taken
+    }
+
+    /// How many WRITEs there were, and how many of them were signalled.
+    pub fn signals(&self) -> Signals {
+        self.signals
+    }
+
+    /// Whether all that was posted is known to be done.
+    pub fn is_settled(&self) -> bool {
+        self.done == self.signals.writes
+    }
+
+    /// What has failed; the channel refuses everything since.
+    pub fn failure(&self) -> Option<&RdmaError> {
+        self.failure.as_ref()
+    }
+
+    /// The most bytes of a WRITE that its request carries itself.
+    pub fn inline_bytes(&self) -> u32 {
+        self.pair.capacity().inline_bytes
+    }
+
+    /// Refuses everything from now on, because the peer is gone.
+    pub fn kill(&mut self) {
+        self.is_dead = true;
+    }
+
+    fn alive(&self) -> Result<(), Refusal> {
+        match self.is_dead {
+            true => Err(Refusal::Dead),
+            false => Ok(()),
+        }
+    }
+
+    fn sends(&self) -> u64 {
+        self.pair.capacity().sends.into()
+    }
+
+    fn has_room(&self) -> bool {
+        self.signals.writes - self.done < self.sends()
+    }
+
+    /// Takes all that has completed.
+    fn look(&mut self) {
+        loop {
+            let (done, completed) = (&mut self.done, &mut self.signals.completed);
+            let mut failure = None;
+            let polled = self.pair.completions().poll(|completion| {
+                if completion.status == Status::SUCCESS {
+                    *done = completion.id;
+                    *completed += 1;
+                } else {
+                    failure.get_or_insert(RdmaError::Failed {
+                        // Of what has failed the device need not say it; there is nothing else.
+                        operation: super::Operation::Write,
+                        status: completion.status,
+                    });
+                }
+            });
+            if let Some(failure) = failure {
+                self.fail(failure);
+            }
+            match polled {
+                Ok(0) => return,
+                Ok(_) => {}
+                Err(error) => return self.fail(error),
+            }
+        }
+    }
+
+    fn fail(&mut self, error: RdmaError) {
+        self.is_dead = true;
+        self.failure.get_or_insert(error);
+    }
+
+    /// Whether the next WRITE is signalled; counts it, and why.
+    fn count(&mut self) -> bool {
+        let signals = &mut self.signals;
+        signals.writes += 1;
+        let is_due = signals.writes.is_multiple_of(self.signal_every.into());
+        let half = u64::from(self.pair.capacity().sends).div_ceil(2);
+        if is_due {
+            signals.every += 1;
+        } else if signals.writes - self.signalled >= half {
+            signals.full += 1;
+        } else {
+            return false;
+        }
+        self.signalled = signals.writes;
+        true
+    }
+
+    /// A WRITE of nothing, which is done when all before it is.
+    #[cold]
+    fn post_nothing(&mut self) {
+        if !self.count() {
+            self.signals.idle += 1;
+            self.signalled = self.signals.writes;
+        }
+        let posted = self.pair.write(&Write {
+            id: self.signals.writes,
+            start: self.mirrors[0].0,
+            words: 0,
+            target: self.remote.address,
+            key: self.remote.key,
+            immediate: None,
+            is_signalled: true,
+        });
+        if let Err(error) = posted.and_then(|()| self.pair.ring()) {
+            self.fail(error);
+        }
+    }
+
+    fn write(&mut self, place: Place, used: &[u8], seal: u64) -> Result<(), RdmaError> {
+        let Remote {
+            address,
+            key,
+            layout,
+            writer,
+        } = self.remote;
+        let (start, mirror) = &self.mirrors[usize::from(place.worker)];
+        mirror.store(place, used, seal);
+        let words = used.len().div_ceil(8) + 1;
+        let (at, count) = layout
+            .geometry
+            .place(place.ring, place.index)
+            .expect("whoever pushes knows the ring");
+        let (start, at) = (start + at + count - words, at + count - words);
+        let remote = layout.port(writer, place.worker) + at;
+        let is_signalled = self.count();
+        self.pair.write(&Write {
+            id: self.signals.writes,
+            start,
+            words,
+            target: address + 8 * remote as u64,
+            key,
+            immediate: Some(told_of(place)),
+            is_signalled,
+        })
+    }
+}
+
+impl crate::rack::Channel for Channel {
+    fn push(&mut self, place: Place, used: &[u8], seal: u64) -> Result<(), Refusal> {
+        self.alive()?;
+        if !self.has_room() {
+            self.flush()?;
+            self.look();
+            self.alive()?;
+            if !self.has_room() {
+                return Err(Refusal::Busy);
+            }
+        }
+        if let Err(error) = self.write(place, used, seal) {
+            self.fail(error);
+        }
+        self.alive()
+    }
+
+    fn flush(&mut self) -> Result<(), Refusal> {
+        self.alive()?;
+        if self.pair.is_gathering()
+            && let Err(error) = self.pair.ring()
+        {
+            self.fail(error);
+        }
+        if self.signalled > self.done {
+            self.look();
+        }
+        self.alive()
+    }
+}
+
+impl AsFd for Channel {
+    /// Readable when something has failed, or all is done, once [`settle`](Self::settle) has been called.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pair.completions().as_fd()
+    }
+}
+
+impl std::fmt::Debug for Channel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Channel")
+            .field("remote", &self.remote)
+            .field("signals", &self.signals)
+            .field("failure", &self.failure)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One WRITE in so many is signalled.
+pub const SIGNAL_EVERY: u32 = 1000;
+/// How many WRITEs may be under way.
+const SENDS_MIN: u32 = 16;
+const SENDS_MAX: u32 = 4096;
+
+const _: () = assert!(2 * SIGNAL_EVERY <= SENDS_MAX);
