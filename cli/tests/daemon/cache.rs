@@ -11,7 +11,7 @@ fn executable_that_is_larger_than_the_cache() {
     let Some(mut rack) = Rack::start(2) else {
         return;
     };
-    rack.kill_daemon(1);
+    rack.lose_daemon(1, 0);
     fs::remove_file(rack.state(1).join("address")).expect("it was killed");
     rack.start_daemon(1, &["--cache-bytes", "100000"]);
     rack.await_hosts(0, 2);
@@ -48,7 +48,7 @@ fn disk_that_is_full() {
 
 /// That of host b: it says so, and all others go on.
 pub(crate) fn fill_disk(rack: &mut Rack) {
-    rack.kill_daemon(1);
+    rack.lose_daemon(1, 0);
     let cache = rack.state(1).join("cache");
     let mut mount = Command::new("mount");
     mount
@@ -77,7 +77,7 @@ pub(crate) fn fill_disk(rack: &mut Rack) {
     // The others go on.
     let said = rack.says(0, &["run", "--hosts", "a", "--", "sh", "-c", "echo here"]);
     assert_eq!(said, "[0@a] here\n");
-    rack.kill_daemon(1);
+    rack.lose_daemon(1, 0);
     drop(mounted);
     rack.restart_daemon(1);
 }

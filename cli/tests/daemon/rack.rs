@@ -179,6 +179,17 @@ impl Rack {
         daemon.wait().expect("it is ours").code()
     }
 
+    /// Kills one and waits until another knows: so that what is up later is its successor.
+    pub(crate) fn lose_daemon(&mut self, host: usize, other: usize) {
+        self.kill_daemon(host);
+        let lost = name(host);
+        await_until("the loss is noticed", || {
+            let hosts = self.json(other, &["nodes"]);
+            let mut hosts = hosts.as_array().expect("a list").iter();
+            hosts.any(|host| host["host"] == *lost && host["up"] == false)
+        });
+    }
+
     /// Starts one again where it was killed.
     pub(crate) fn restart_daemon(&mut self, host: usize) {
         fs::remove_file(self.state(host).join("address")).expect("it was killed");
