@@ -64,10 +64,10 @@ fn two_programs_from_start_to_end() {
     );
     assert!(rack.says(1, &["stats", &second]).contains("SERVED"));
     // A signal ends the one, an order the other.
-    first.signal(Signal::INT);
+    first.signal(Signal::TERM);
     let (status, errors) = first.end();
     // Its node 0 may see another one end before the signal has come to it.
-    assert!(matches!(status.code(), Some(130 | 69)), "{errors}");
+    assert!(matches!(status.code(), Some(143 | 69)), "{errors}");
     rack.says(2, &["kill", &second]);
     let (status, _) = follower.end();
     assert!(status.success(), "the log has ended");
