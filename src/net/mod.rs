@@ -50,6 +50,7 @@
 mod addresses;
 mod incoming;
 mod stream;
+mod tcp_info;
 mod tcp_listener;
 mod tcp_stream;
 mod udp_socket;

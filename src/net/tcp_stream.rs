@@ -138,13 +138,18 @@ impl TcpStream {
         }
     }
 
+    /// For how long nothing has come from the other host, if this one has sent it something again.
+    pub(crate) fn unanswered(&self) -> io::Result<Option<Duration>> {
+        super::tcp_info::unanswered(self.as_fd())
+    }
+
     /// Writes as much as the system takes at once.
     pub(crate) fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         io::Write::write(&mut self.watch.get_ref(), bytes)
     }
 
     /// Has a connection on which nothing comes fail when the other host has not answered for about
-    /// so long; the system counts whole seconds.
+    /// so long, unless something waits for its acknowledgement; the system counts whole seconds.
     ///
     /// Not by `TCP_USER_TIMEOUT`: that ends a connection too whose other end answers, and has no
     /// room as its process is busy.

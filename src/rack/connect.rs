@@ -146,7 +146,6 @@ async fn open(shared: &Shared, worker: u32, node: u32) -> Result<TcpStream, Open
         Ok(Err(_)) | Err(_) => return Err(OpenError::Unanswered),
     };
     stream.set_nodelay(true)?;
-    // What is not acknowledged is sent again for very long; the reader, who asks too, notices.
     stream.set_silence_max(peers.silence_max())?;
     let nonce = nonce().map_err(|_| OpenError::Broken)?;
     let deadline = Instant::now() + OPEN_TIME;

@@ -19,6 +19,7 @@ use gossamer_transport::rack::tcp::Decoder;
 use crate::net::TcpStream;
 use crate::rack::join::Cause;
 use crate::rack::peers::Peers;
+use crate::rack::unanswered;
 use crate::shared::{Message, Shared};
 use crate::worker::Worker;
 
@@ -43,6 +44,7 @@ pub(super) async fn read(
     };
     let cause = match reading.peers.get(node).ports(writer) {
         Ok(ports) => {
+            unanswered::watch(&stream, reading.peers.silence_max());
             let mut inlet = Inlet {
                 shared,
                 node,

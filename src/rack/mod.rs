@@ -83,6 +83,7 @@ mod tests;
 mod trust;
 mod trustee;
 mod typed;
+mod unanswered;
 pub(crate) mod visit;
 mod visits;
 mod words;

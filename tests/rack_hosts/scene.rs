@@ -82,9 +82,21 @@ async fn lead() {
         let trustee = rack::trustees()[node * WORKERS];
         ledgers.push(rack::entrust_on(trustee, |(): ()| Ledger, ()).await);
     }
+    // One after the other, so that each connection that one opens is there for both directions.
+    for worker in 0..rack::workers() {
+        let greeted = rack::spawn_on(worker, greet, ledgers.clone()).await;
+        greeted.expect("nobody is lost yet");
+    }
     let drives = (0..rack::workers()).map(|worker| rack::spawn_on(worker, drive, ledgers.clone()));
     // Those of a node that is lost end with it.
     join_all(drives).await;
+}
+
+/// Has this worker talk with every other node.
+async fn greet(ledgers: Vec<Trust<Ledger>>) {
+    for ledger in ledgers {
+        ledger.apply_with(|_: &mut Ledger, (): ()| (), ()).await;
+    }
 }
 
 /// One worker's part.
