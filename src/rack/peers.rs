@@ -35,6 +35,8 @@ pub(crate) struct Peers {
     watch: Mutex<Option<Arc<Watch>>>,
     /// The rack ends: what is lost from now on was to go.
     is_ending: AtomicBool,
+    /// The hook has heard the last: that this node is to end.
+    has_told_final: AtomicBool,
     ending: Ending,
 }
 
@@ -83,6 +85,7 @@ impl Peers {
             silence_max,
             watch: Mutex::new(None),
             is_ending: AtomicBool::new(false),
+            has_told_final: AtomicBool::new(false),
             ending: Ending::default(),
         }
     }
@@ -227,8 +230,17 @@ impl Peers {
         self.step(shared, party.number, peer.lose());
     }
 
-    /// Tells the hook of a loss. It is foreign code, and whoever calls this has to go on.
+    /// Tells the hook of a loss, unless it has been told that this node is to end. It is foreign
+    /// code, and whoever calls this has to go on.
     fn tell(&self, loss: &NodeLoss) {
+        // Relaxed: nothing else is read by whoever sees it.
+        let has_told_final = match loss.is_final() {
+            true => self.has_told_final.swap(true, Ordering::Relaxed),
+            false => self.has_told_final.load(Ordering::Relaxed),
+        };
+        if has_told_final {
+            return;
+        }
         // The panic has been printed; there is nobody else to be told.
         contain(|| (self.hook)(loss), |_| ());
     }

@@ -85,7 +85,8 @@ impl Builder {
     ///
     /// When it returns, the rack goes on without the node: calls to it end in a
     /// [`CallError`](crate::rack::CallError). After a loss that is
-    /// [final](crate::rack::NodeLoss::is_final) calls to all other nodes do.
+    /// [final](crate::rack::NodeLoss::is_final) calls to all other nodes do, and the hook hears of
+    /// nothing more.
     ///
     /// ```
     /// let builder = gossamer::Builder::new()

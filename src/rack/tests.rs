@@ -147,6 +147,7 @@ fn verdict_after_a_survivor_has_settled() {
     });
     assert_eq!(rack.losses(), 1);
 }
+
 /// The hook is foreign code, on a thread that all depends on.
 #[test]
 fn hook_that_panics() {
@@ -178,6 +179,9 @@ fn calls_of_a_fenced_node_end() {
         );
         let late = probe.try_apply_with(|_, ()| (), ()).await;
         assert_eq!(late.expect_err("nobody hears it").has_run(), Some(false));
+        // What follows from it is no news.
+        peers(&shared).lose(&shared, &death());
+        peers(&shared).end_by(&shared, &NodeLoss::fenced(0));
     });
     assert_eq!(rack.losses(), 1);
 }
