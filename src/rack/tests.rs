@@ -141,7 +141,7 @@ fn verdict_after_a_survivor_has_settled() {
         let shared = current("a test");
         let peers = peers(&shared);
         peers.carry_out(&shared, vec![Action::Drain(peers.get(1).party)]);
-        peers.lose(&shared, &death());
+        peers.suspect(1, Cause::Closed);
         // Nobody waits for the lost one.
         crate::rack::barrier().await;
     });
@@ -154,7 +154,7 @@ fn hook_that_panics() {
     let rack = Two::start_with(|_| panic!("of the hook"));
     rack.block_on(async {
         let shared = current("a test");
-        peers(&shared).lose(&shared, &death());
+        peers(&shared).suspect(1, Cause::Closed);
         crate::rack::barrier().await;
     });
     assert_eq!(rack.losses(), 1);
