@@ -144,7 +144,7 @@ impl Launch {
                 }
                 Some(Event::Signal(signal)) => {
                     self.rack.signal(signal);
-                    self.policy.handle_signal();
+                    self.policy.handle_signal(Instant::now(), signal.as_raw());
                     None
                 }
                 Some(Event::Printed) => {

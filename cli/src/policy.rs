@@ -12,7 +12,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use signal_hook::consts::SIGTERM;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGKILL, SIGQUIT, SIGTERM};
 
 use crate::options::OnNodeLoss;
 
@@ -31,8 +31,10 @@ pub(crate) struct Policy {
     testimony: Option<(u32, String)>,
     /// Node 0 was asked to end before it did.
     was_zero_ended: bool,
-    /// The user has sent a signal, which explains whatever end comes next.
-    was_signalled: bool,
+    /// What was sent to the nodes because the user wanted it, and when; the last one last.
+    signals: Vec<(i32, Instant)>,
+    /// By which of them the first node has ended.
+    ended_by: Option<i32>,
 }
 
 /// How a node ended.
@@ -80,7 +82,8 @@ impl Policy {
             witness: None,
             testimony: None,
             was_zero_ended: false,
-            was_signalled: false,
+            signals: Vec::new(),
+            ended_by: None,
         }
     }
 
@@ -93,8 +96,12 @@ impl Policy {
     ) -> (Option<Order>, Option<String>) {
         self.ends[node as usize] = Some(end);
         let ends_all = node == 0 || self.on_node_loss == OnNodeLoss::Abort;
-        let is_failure = end != End::Status(0) && !self.is_explained(end);
+        let signal = self.signal_of(now, end);
+        let is_failure = end != End::Status(0) && signal.is_none() && !self.is_ordered(end);
         let is_witness = end == End::Status(STATUS_LOST);
+        if !is_witness {
+            self.ended_by = self.ended_by.or(signal);
+        }
         if ends_all && is_failure {
             let place = if is_witness {
                 &mut self.witness
@@ -133,7 +140,8 @@ impl Policy {
 
     /// What has become of the rack if all that is known is that a node has lost another.
     fn blame_witness(&self) -> Option<String> {
-        let witness = self.witness.filter(|_| self.culprit.is_none())?;
+        let is_explained = self.culprit.is_some() || self.ended_by.is_some();
+        let witness = self.witness.filter(|_| !is_explained)?;
         if let Some((lost, cause)) = &self.testimony
             && let Some(name) = self.names.get(*lost as usize)
         {
@@ -144,26 +152,35 @@ impl Policy {
         (witness != 0).then(|| format!("{name} ended with status {STATUS_LOST}: it lost another"))
     }
 
-    /// Whether what nodes were asked to do says why one ends like this.
-    fn is_explained(&self, end: End) -> bool {
-        let is_signal_but = |asked: i32| matches!(end, End::Signal(signal) if signal != asked);
-        let is_lost = matches!(end, End::Lost(_));
-        self.was_signalled
-            || match self.phase {
-                Phase::Running | Phase::Leaving(_) => false,
-                Phase::Terminating(_) => !is_lost && !is_signal_but(SIGTERM),
-                Phase::Killing => !is_lost,
-            }
+    /// The signal of the user that says why a node ends like this. Some end by it, others in their
+    /// own way: for that they have some time.
+    fn signal_of(&self, now: Instant, end: End) -> Option<i32> {
+        let is_it = |(signal, sent): &&(i32, Instant)| match end {
+            End::Signal(other) => *signal == other,
+            End::Status(_) => is_to_end(*signal) && now <= *sent + self.grace,
+            End::Lost(_) => false,
+        };
+        self.signals.iter().rfind(is_it).map(|(signal, _)| *signal)
+    }
+
+    /// Whether nodes were told to end, and one ends like this because of that.
+    fn is_ordered(&self, end: End) -> bool {
+        match (self.phase, end) {
+            (Phase::Running | Phase::Leaving(_), _) | (_, End::Lost(_)) => false,
+            (Phase::Terminating(_), End::Signal(signal)) => signal == SIGTERM,
+            (Phase::Terminating(_), End::Status(_)) | (Phase::Killing, _) => true,
+        }
     }
 
     /// The user has sent a signal, which was passed on.
-    pub(crate) fn handle_signal(&mut self) {
-        self.was_signalled = true;
+    pub(crate) fn handle_signal(&mut self, now: Instant, signal: i32) {
+        self.signals.retain(|(sent, _)| *sent != signal);
+        self.signals.push((signal, now));
     }
 
     /// The user wants it to end.
     pub(crate) fn handle_order(&mut self, now: Instant) -> Option<Order> {
-        self.was_signalled = true;
+        self.handle_signal(now, SIGTERM);
         match self.phase {
             Phase::Running | Phase::Leaving(_) => self.transition_to_terminating(now),
             Phase::Terminating(_) | Phase::Killing => None,
@@ -175,6 +192,9 @@ impl Policy {
             Phase::Leaving(until) if until <= now => self.transition_to_terminating(now),
             Phase::Terminating(until) if until <= now => {
                 self.phase = Phase::Killing;
+                if self.signals.iter().any(|(signal, _)| is_to_end(*signal)) {
+                    self.handle_signal(now, SIGKILL);
+                }
                 Some(Order::Kill)
             }
             _ => None,
@@ -202,13 +222,22 @@ impl Policy {
     /// The exit status of the launcher, once all is over.
     pub(crate) fn status(&self) -> u8 {
         let zero = self.ends[0].unwrap_or(End::Status(0));
-        let says_nothing = matches!(zero, End::Status(0 | STATUS_LOST))
+        let is_witness = zero == End::Status(STATUS_LOST);
+        let says_nothing = matches!(zero, End::Status(0))
+            || is_witness
             || self.was_zero_ended && matches!(zero, End::Signal(_));
-        match self.culprit.filter(|_| says_nothing) {
-            Some(node) => self.ends[node as usize].unwrap_or(zero).status(),
-            None => zero.status(),
+        match (self.culprit, self.ended_by) {
+            (Some(node), _) if says_nothing => self.ends[node as usize].unwrap_or(zero).status(),
+            // It has lost one that the signal has come to before.
+            (None, Some(signal)) if is_witness => End::Signal(signal).status(),
+            _ => zero.status(),
         }
     }
+}
+
+/// Whether whoever gets this signal is expected to end, in whatever way.
+fn is_to_end(signal: i32) -> bool {
+    matches!(signal, SIGHUP | SIGINT | SIGQUIT | SIGTERM)
 }
 
 impl End {

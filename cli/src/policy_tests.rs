@@ -109,13 +109,93 @@ fn survivors_go_on() {
 #[test]
 fn signal_of_the_user_explains_all_ends() {
     let (mut policy, now) = policy(3, OnNodeLoss::Abort);
-    policy.handle_signal();
+    policy.handle_signal(now, SIGINT);
     assert_eq!(policy.handle_end(now, 1, End::Signal(2)), (None, None));
     assert_eq!(policy.poll_timeout(), Some(now + GRACE), "all have time");
     assert_eq!(policy.handle_end(now, 0, End::Signal(2)), (None, None));
     assert_eq!(policy.handle_timeout(now + GRACE), Some(Order::Terminate));
     policy.handle_end(now, 2, End::Signal(15));
     assert_eq!(policy.status(), 130);
+}
+
+/// Node 0 sees that another node has ended before the signal comes to it.
+#[test]
+fn node_0_loses_one_that_the_user_has_ended() {
+    let lost = (0, End::Status(STATUS_LOST));
+    for (signal, end, status) in [
+        (SIGINT, End::Signal(2), 130),
+        (SIGTERM, End::Signal(15), 143),
+        // It ends in its own way.
+        (SIGTERM, WELL, 143),
+        (SIGHUP, End::Status(3), 129),
+        // Nobody expects it.
+        (10, End::Signal(10), 138),
+    ] {
+        for [first, second] in [[lost, (1, end)], [(1, end), lost]] {
+            let (mut policy, now) = policy(2, OnNodeLoss::Abort);
+            policy.handle_signal(now, signal);
+            assert_eq!(policy.handle_end(now, first.0, first.1).1, None);
+            assert_eq!(policy.handle_end(now, second.0, second.1).1, None);
+            assert_eq!(policy.status(), status, "{end:?} and {first:?} first");
+        }
+    }
+}
+
+#[test]
+fn status_of_what_was_killed_by_order() {
+    for (patience, end, status) in [
+        (Duration::ZERO, End::Signal(15), 143),
+        (GRACE, End::Signal(9), 137),
+    ] {
+        let (mut policy, now) = policy(2, OnNodeLoss::Abort);
+        assert_eq!(policy.handle_order(now), Some(Order::Terminate));
+        let killed = policy.handle_timeout(now + patience);
+        assert_eq!(killed.is_some(), patience == GRACE);
+        let now = now + patience;
+        let lost = End::Status(STATUS_LOST);
+        assert_eq!(policy.handle_end(now, 0, lost), (None, None));
+        assert_eq!(policy.handle_end(now, 1, end), (None, None));
+        assert_eq!(policy.status(), status);
+    }
+}
+
+/// It was heard and did not end the program: what fails later has another cause.
+#[test]
+fn signal_that_is_long_ago_explains_nothing() {
+    let (mut policy, now) = policy(3, OnNodeLoss::Abort);
+    policy.handle_signal(now, SIGHUP);
+    policy.handle_signal(now, 10);
+    let later = now + GRACE + Duration::from_secs(1);
+    let (order, note) = policy.handle_end(later, 1, End::Status(3));
+    assert_eq!(order, Some(Order::Terminate));
+    let says = "node 1 ended with status 3: the other nodes are ended";
+    assert_eq!(note.as_deref(), Some(says));
+    policy.handle_end(later, 2, End::Signal(15));
+    policy.handle_end(later, 0, End::Status(STATUS_LOST));
+    assert_eq!(policy.status(), 3);
+}
+
+/// A signal explains neither another one nor a host that is lost.
+#[test]
+fn other_causes_beside_a_signal() {
+    for (end, says) in [
+        (
+            End::Signal(11),
+            "node 1 was ended by signal 11 (SIGSEGV): the other nodes are ended",
+        ),
+        (
+            End::Lost(Loss::Closed),
+            "node 1 is lost: the daemon of its host has ended: the other nodes are ended",
+        ),
+    ] {
+        let (mut policy, now) = policy(2, OnNodeLoss::Abort);
+        policy.handle_signal(now, SIGINT);
+        let (order, note) = policy.handle_end(now, 1, end);
+        assert_eq!(
+            (order, note.as_deref()),
+            (Some(Order::Terminate), Some(says))
+        );
+    }
 }
 
 #[test]

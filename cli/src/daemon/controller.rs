@@ -227,7 +227,7 @@ impl Control<'_> {
             }
             Event::Launcher(ToProgram::Signal(signal)) | Event::Signal(signal) => {
                 self.send(ToNode::Signal(signal));
-                self.policy.handle_signal();
+                self.policy.handle_signal(Instant::now(), signal);
             }
             Event::Launcher(ToProgram::Go) => {}
             Event::LauncherLost => {
