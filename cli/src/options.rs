@@ -302,9 +302,10 @@ const STATUS_USAGE: u8 = 2;
 
 const STATUSES: &str = "\
 Exit status of `run`:
-  that of node 0, or 128 and the number of the signal that ended it. If the rack was ended because
-  another node failed, and node 0 did not fail by itself, that of the node that failed; 69 if it
-  was lost with its host. 126: the program cannot be executed. 127: there is no such program.
+  that of node 0, or 128 and the number of the signal that ended it. If node 0 ended only because
+  it had lost another: of the node that failed, or 69 if that was lost with its host; or, if the
+  user has ended them by a signal or `gossamer kill`, 128 and the number of the signal, 143 if none
+  was named. 126: the program cannot be executed. 127: there is no such program.
 Exit status of all commands:
   2: the options, the key or the settings cannot be used. 3: there is no such program, node or
   host. 4: a daemon cannot be reached. 125: what was asked for cannot be done, or not be started.

@@ -1,5 +1,6 @@
 //! Programs that run on the rack: this executable again, with the test `body_of_a_node`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
@@ -58,10 +59,16 @@ async fn identity() -> ExitCode {
 /// `gossamer run` of one of these, with these options.
 pub(crate) fn run(rack: &Rack, host: usize, body: &str, options: &[&str]) -> Command {
     let mut command = rack.on(host, &["run", "--env", &format!("BODY={body}")]);
-    let this = std::env::current_exe().expect("a test has a path");
-    command.args(options).arg("--").arg(this);
-    command.args(["body::body_of_a_node", "--exact", "--nocapture"]);
+    command.args(options).arg("--").args(words());
     command
+}
+
+/// What starts one of these, if `BODY` names it.
+pub(crate) fn words() -> Vec<OsString> {
+    let this = std::env::current_exe().expect("a test has a path");
+    let words = ["body::body_of_a_node", "--exact", "--nocapture"];
+    let words = words.map(OsString::from);
+    std::iter::once(this.into()).chain(words).collect()
 }
 
 /// The file of an example of the library, as cargo has built it beside this test.

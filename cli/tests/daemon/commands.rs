@@ -66,8 +66,7 @@ fn two_programs_from_start_to_end() {
     // A signal ends the one, an order the other.
     first.signal(Signal::TERM);
     let (status, errors) = first.end();
-    // Its node 0 may see another one end before the signal has come to it.
-    assert!(matches!(status.code(), Some(143 | 69)), "{errors}");
+    assert_eq!(status.code(), Some(143), "{errors}");
     rack.says(2, &["kill", &second]);
     let (status, _) = follower.end();
     assert!(status.success(), "the log has ended");
@@ -78,6 +77,58 @@ fn two_programs_from_start_to_end() {
     assert_eq!(all.as_array().map(Vec::len), Some(2));
     assert!(rack.says(0, &["logs", &second]).contains("ready"));
     (0..3).for_each(|host| rack.await_nothing(host));
+}
+
+/// Whichever node ends first, and whatever the others see of that.
+#[test]
+fn status_says_by_what_signal_the_user_has_ended_it() {
+    let Some(rack) = Rack::start(3) else { return };
+    let kill = |signal: &'static str| vec!["kill", "-s", signal];
+    for (signal, order, status) in [
+        (Some(Signal::INT), vec![], 130),
+        (Some(Signal::HUP), vec![], 129),
+        (None, vec!["kill"], 143),
+        (None, kill("INT"), 130),
+        (None, kill("KILL"), 137),
+        (None, kill("USR1"), 138),
+    ] {
+        let mut launched = Launched::start(&rack, 0, &mut run(&rack, 0, "calls", &[]));
+        launched.await_line("ready");
+        match signal {
+            Some(signal) => launched.signal(signal),
+            None => {
+                let programs = rack.json(2, &["ps"]);
+                let id = programs[0]["id"].as_str().expect("it runs");
+                rack.says(2, &[&order[..], &[id]].concat());
+            }
+        }
+        let (ended, errors) = launched.end();
+        assert_eq!(ended.code(), Some(status), "{signal:?} {order:?}: {errors}");
+        let notes = errors.lines().filter(|line| line.starts_with("gossamer: "));
+        assert_eq!(notes.collect::<Vec<_>>(), [""; 0], "the user knows");
+    }
+    (0..3).for_each(|host| rack.await_nothing(host));
+}
+
+/// It ends as a node does that has lost another.
+#[test]
+fn node_0_ends_after_one_that_a_signal_has_ended() {
+    let Some(rack) = Rack::start(2) else { return };
+    let script = "test $GOSSAMER_NODE = 1 && exec sleep 1000000; \
+                  trap '' INT; echo ready; read line; exit 69";
+    let mut command = rack.on(0, &["run", "--", "sh", "-c", script]);
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    command.stdin(reader);
+    let mut launched = Launched::start(&rack, 0, &mut command);
+    drop(command);
+    launched.await_line("ready");
+    let node_1 = || crate::processes::of_node(&rack.state(1), "a-1", 1);
+    await_until("node 1 runs", || node_1().len() == 1);
+    launched.signal(Signal::INT);
+    await_until("it ends", || node_1().is_empty());
+    writer.write_all(b"go on\n").expect("it is read");
+    let (status, errors) = launched.end();
+    assert_eq!((status.code(), &*errors), (Some(130), ""));
 }
 
 /// Once its nodes have answered: they are asked while they start.

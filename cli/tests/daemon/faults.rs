@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::body::run;
+use crate::bystander::Bystander;
 use crate::cache::fill_disk;
 use crate::lives::Launched;
 use crate::processes;
@@ -22,72 +23,114 @@ enum Fault {
     Launcher,
     Daemon(usize),
     Cut(usize),
-    /// The daemon of a host that the program goes on without.
-    Survived,
+    /// The program goes on without a node, by its end, that of its daemon, or that of its host.
+    Survived(Loss),
     /// The disk of a host is full.
     Disk,
+}
+
+/// What happens to node 1, and its host b.
+#[derive(Clone, Copy, Debug)]
+enum Loss {
+    Node,
+    Daemon,
+    Cut,
 }
 
 #[test]
 #[ignore = "it takes minutes; see the phase `faults` of .ci/run"]
 fn random_faults() {
-    let Some(mut rack) = Rack::start(HOSTS) else {
-        return;
-    };
     let number = |name, default| {
         let value = std::env::var(name)
             .ok()
             .and_then(|value| value.parse().ok());
         value.unwrap_or(default)
     };
-    let mut random = Random::new(number("GOSSAMER_FAULT_SEED", 7));
-    // It has a host of its own, which controls it.
-    let (bystander, since) = start_bystander(&rack);
-    for round in 0..number("GOSSAMER_FAULT_ROUNDS", 7) {
-        let fault = match round % 7 {
-            0 => Fault::Node(random.below(HOSTS - 1)),
-            1 => Fault::Launcher,
-            2 => Fault::Daemon(random.below(HOSTS - 1)),
-            3 => Fault::Cut(1),
-            4 => Fault::Stop(random.below(HOSTS - 1)),
-            5 => Fault::Survived,
-            _ => Fault::Disk,
-        };
+    let seed = number("GOSSAMER_FAULT_SEED", 7);
+    let rounds = number("GOSSAMER_FAULT_ROUNDS", 14);
+    // Most of the time it is waited for a silence: several racks wait at the same time.
+    let mut late = Duration::ZERO;
+    std::thread::scope(|scope| {
+        let racks: Vec<_> = (0..RACKS)
+            .map(|rack| {
+                let rounds = (0..rounds).filter(move |round| round % RACKS == rack);
+                scope.spawn(move || one_rack(rounds, Random::new(seed * RACKS + rack)))
+            })
+            .collect();
+        for rack in racks {
+            late = late.max(rack.join().expect("no panic"));
+        }
+    });
+    println!("all have ended within the time that was set, or after {late:?} more");
+}
+
+/// Returns by how much the end of a program came later than was set, at most.
+fn one_rack(rounds: impl Iterator<Item = u64>, mut random: Random) -> Duration {
+    let mut late = Duration::ZERO;
+    let Some(mut rack) = Rack::start_with_silence(HOSTS, SILENCE) else {
+        return late;
+    };
+    let bystander = Bystander::start(&rack, &[SAFE]);
+    let mut neighbour = None;
+    let before = processes::burden(rack.daemon_pid(SAFE));
+    for round in rounds {
+        let beside = neighbour.get_or_insert_with(|| Bystander::start(&rack, &[SAFE, 1]));
+        let fault = draw(round, &mut random);
         eprintln!("round {round}: {fault:?}");
         match fault {
-            Fault::Survived => survive(&mut rack),
+            Fault::Survived(loss) => survive(&mut rack, loss),
             Fault::Disk => fill_disk(&mut rack),
-            _ => fail(&mut rack, fault, &mut random),
+            _ => late = late.max(fail(&mut rack, beside, fault, &mut random)),
         }
         (0..HOSTS).for_each(|host| rack.await_hosts(host, HOSTS));
-        assert_eq!(
-            processes::of_node(&rack.state(BYSTANDER), &bystander, 0),
-            since,
-            "{fault:?}"
-        );
+        match fault {
+            Fault::Daemon(1)
+            | Fault::Cut(1)
+            | Fault::Disk
+            | Fault::Survived(Loss::Daemon | Loss::Cut) => {
+                beside.assert_has_lost(&rack, 1);
+                neighbour = None;
+            }
+            _ => beside.assert_goes_on(&rack),
+        }
+        bystander.assert_goes_on(&rack);
+        for host in 0..HOSTS {
+            let of = |bystander: &Bystander| bystander.on(host);
+            let beside = neighbour.as_ref().map_or_else(Vec::new, of);
+            rack.await_only(host, &[beside, of(&bystander)].concat());
+        }
     }
-    let said = rack.says(BYSTANDER, &["logs", &bystander]);
-    assert!(said.contains("round 100"), "{said}");
+    if let Some(beside) = neighbour {
+        beside.end(&rack);
+    }
+    // Of the daemon that has seen all of it; it asks others now and then.
+    await_until(
+        "it has what it had, and no thread or descriptor more",
+        || {
+            let now = processes::burden(rack.daemon_pid(SAFE));
+            (0..2).all(|what| now[what] <= before[what])
+        },
+    );
+    late
 }
 
-fn start_bystander(rack: &Rack) -> (String, Vec<rustix::process::Pid>) {
-    let options = ["--hosts", &name(BYSTANDER), "--detach"];
-    let output = rack.output(BYSTANDER, &mut run(rack, BYSTANDER, "calls", &options));
-    assert!(output.status.success(), "{output:?}");
-    let id = String::from_utf8_lossy(&output.stdout)
-        .trim_end()
-        .to_owned();
-    let folder = rack.state(BYSTANDER);
-    await_until("it runs", || {
-        rack.says(BYSTANDER, &["logs", &id]).contains("ready")
-    });
-    let processes = processes::of_node(&folder, &id, 0);
-    assert_eq!(processes.len(), 1);
-    (id, processes)
+/// Each kind as often as others, and at any time of another kind in each rack.
+fn draw(round: u64, random: &mut Random) -> Fault {
+    match (round / RACKS + round) % 7 {
+        0 => Fault::Node(random.below(SAFE)),
+        1 => Fault::Launcher,
+        2 => Fault::Daemon(random.below(SAFE)),
+        3 => Fault::Cut(random.below(SAFE)),
+        4 => Fault::Stop(random.below(SAFE)),
+        5 => Fault::Survived([Loss::Node, Loss::Daemon, Loss::Cut][random.below(3)]),
+        _ => Fault::Disk,
+    }
 }
 
-fn fail(rack: &mut Rack, fault: Fault, random: &mut Random) {
+/// Returns by how much the end came later than was set.
+fn fail(rack: &mut Rack, beside: &Bystander, fault: Fault, random: &mut Random) -> Duration {
     let mut command = run(rack, 0, "calls", &["--hosts", "a,b"]);
+    command.env("GOSSAMER_GRACE", GRACE);
     let mut launched = Launched::start(rack, 0, &mut command);
     if random.below(4) > 0 || matches!(fault, Fault::Stop(_)) {
         launched.await_line("ready");
@@ -104,16 +147,65 @@ fn fail(rack: &mut Rack, fault: Fault, random: &mut Random) {
     };
     let id = program["id"].as_str().expect("text").to_owned();
     let began = Instant::now();
-    let says = match fault {
+    let says = strike(rack, fault, &id, &launched);
+    let (status, errors) = launched.end();
+    assert!(!status.success(), "{fault:?}");
+    assert!(errors.contains(&says), "{fault:?}: {status} {errors}");
+    if let Fault::Node(0) = fault {
+        assert_eq!(status.code(), Some(137), "{errors}");
+    }
+    // No host needs another for that.
+    for host in 0..SAFE {
+        match fault {
+            Fault::Daemon(1) | Fault::Cut(1) if host == 1 => rack.await_only(host, &[]),
+            _ => rack.await_only(host, &beside.on(host)),
+        }
+    }
+    let took = began.elapsed();
+    eprintln!("{fault:?}: all has ended after {took:?}");
+    assert!(took < ALL_TIME_MAX + SLACK, "{fault:?}: {took:?}");
+    match fault {
+        Fault::Daemon(host) => {
+            await_loss(rack, host);
+            rack.restart_daemon(host);
+        }
+        Fault::Cut(host) => {
+            await_loss(rack, host);
+            rack.await_hosts(host, 1);
+            rack.network().set_port(host, "up");
+        }
+        _ => {}
+    }
+    if !matches!(fault, Fault::Daemon(0)) {
+        // Else nobody knows any more.
+        let says = match fault {
+            Fault::Launcher => "its launcher has gone: all nodes are ended",
+            _ => &says,
+        };
+        let all = rack.json(0, &["ps", "--all"]);
+        let mut all = all.as_array().expect("a list").iter();
+        let ended = all.find(|program| program["id"] == *id);
+        let note = ended.and_then(|program| program["note"].as_str());
+        assert!(
+            note.is_some_and(|note| note.contains(says)),
+            "{fault:?}: {note:?}"
+        );
+    }
+    took.saturating_sub(ALL_TIME_MAX)
+}
+
+/// Makes it happen; returns what is to be said of it.
+fn strike(rack: &mut Rack, fault: Fault, id: &str, launched: &Launched) -> String {
+    match fault {
         Fault::Stop(node) => {
-            signal_node(rack, &id, node, Signal::STOP);
+            signal_node(rack, id, node, Signal::STOP);
             format!(
                 "node {node} on {} is lost: nothing was heard of it for too long",
                 name(node)
             )
         }
         Fault::Node(node) => {
-            signal_node(rack, &id, node, Signal::KILL);
+            signal_node(rack, id, node, Signal::KILL);
             format!(
                 "node {node} on {} was ended by signal 9 (SIGKILL)",
                 name(node)
@@ -133,50 +225,13 @@ fn fail(rack: &mut Rack, fault: Fault, random: &mut Random) {
                 ),
             }
         }
+        // Whichever of them is cut off.
         Fault::Cut(host) => {
             rack.network().set_port(host, "down");
-            format!("node 1 on {} is lost: nothing ", name(host))
+            "node 1 on b is lost: nothing ".to_owned()
         }
-        Fault::Survived | Fault::Disk => unreachable!("they end no program"),
-    };
-    let (status, errors) = launched.end();
-    assert!(!status.success(), "{fault:?}");
-    assert!(errors.contains(&says), "{fault:?}: {status} {errors}");
-    if let Fault::Node(0) = fault {
-        assert_eq!(status.code(), Some(137), "{errors}");
+        Fault::Survived(_) | Fault::Disk => unreachable!("they end no program"),
     }
-    // No host needs another for that.
-    (0..BYSTANDER).for_each(|host| rack.await_nothing(host));
-    let took = began.elapsed();
-    eprintln!("all has ended after {took:?}");
-    assert!(took < ALL_TIME_MAX + SLACK, "{fault:?}: {took:?}");
-    match fault {
-        Fault::Daemon(host) => {
-            await_loss(rack, host);
-            rack.restart_daemon(host);
-        }
-        Fault::Cut(host) => {
-            await_loss(rack, host);
-            rack.await_hosts(host, 1);
-            rack.network().set_port(host, "up");
-        }
-        _ => {}
-    }
-    if let Fault::Daemon(0) = fault {
-        return; // nobody knows any more
-    }
-    let says = match fault {
-        Fault::Launcher => "its launcher has gone: all nodes are ended",
-        _ => &says,
-    };
-    let all = rack.json(0, &["ps", "--all"]);
-    let mut all = all.as_array().expect("a list").iter();
-    let ended = all.find(|program| program["id"] == *id);
-    let note = ended.and_then(|program| program["note"].as_str());
-    assert!(
-        note.is_some_and(|note| note.contains(says)),
-        "{fault:?}: {note:?}"
-    );
 }
 
 /// Sends a signal to the processes of a node, once there are any.
@@ -194,8 +249,8 @@ fn signal_node(rack: &Rack, id: &str, node: usize, signal: Signal) {
 
 /// Waits until all others know that a host is lost.
 fn await_loss(rack: &Rack, lost: usize) {
-    let others = (0..HOSTS).filter(|host| *host != lost);
-    others.for_each(|host| rack.await_hosts(host, HOSTS - 1));
+    let others = (0..rack.hosts()).filter(|host| *host != lost);
+    others.for_each(|host| rack.await_hosts(host, rack.hosts() - 1));
 }
 
 /// Under `survive` the program goes on without a host, unless it is that of node 0.
@@ -204,10 +259,14 @@ fn a_program_that_survives() {
     let Some(mut rack) = Rack::start(2) else {
         return;
     };
-    survive(&mut rack);
+    for loss in [Loss::Node, Loss::Daemon, Loss::Cut] {
+        survive(&mut rack, loss);
+        (0..2).for_each(|host| rack.await_hosts(host, 2));
+        (0..2).for_each(|host| rack.await_only(host, &[]));
+    }
 }
 
-fn survive(rack: &mut Rack) {
+fn survive(rack: &mut Rack, loss: Loss) {
     let script = "test $GOSSAMER_NODE = 1 && exec sleep 1000000; echo ready; read line; exit 3";
     let options = ["run", "--hosts", "a,b", "--on-node-loss", "survive"];
     let mut command = rack.on(0, &[&options[..], &["--", "sh", "-c", script]].concat());
@@ -216,20 +275,46 @@ fn survive(rack: &mut Rack) {
     let mut launched = Launched::start(rack, 0, &mut command);
     drop(command);
     launched.await_line("ready");
-    rack.kill_daemon(1);
+    let program = rack.json(0, &["ps"]);
+    let mut programs = program.as_array().expect("a list").iter();
+    let program = programs.find(|program| program["nodes"][0]["host"] == "a");
+    let id = program.expect("it runs")["id"].as_str().expect("text");
+    let says = match loss {
+        Loss::Node => {
+            signal_node(rack, id, 1, Signal::KILL);
+            "node 1 on b was ended by signal 9 (SIGKILL)"
+        }
+        Loss::Daemon => {
+            rack.kill_daemon(1);
+            "node 1 on b is lost: the daemon of its host has ended"
+        }
+        Loss::Cut => {
+            rack.network().set_port(1, "down");
+            "node 1 on b is lost: nothing is heard of its host"
+        }
+    };
     let folder = rack.state(1);
-    await_until("its nodes end with it", || {
-        processes::of_daemon(&folder).is_empty()
+    await_until("its node ends", || {
+        processes::of_node(&folder, id, 1).is_empty()
     });
-    await_until("its loss is noticed", || {
-        rack.log(0)
-            .contains("node 1 on b is lost: the daemon of its host has ended")
-    });
+    let says_now = format!("program {id}: {says}");
+    await_until("its loss is noticed", || rack.log(0).contains(&says_now));
     std::io::Write::write_all(&mut writer, b"go on\n").expect("it is read");
     let (status, errors) = launched.end();
     assert_eq!(status.code(), Some(3), "{errors}");
-    assert!(errors.contains("gossamer: node 1 on b is lost"), "{errors}");
-    rack.restart_daemon(1);
+    assert!(errors.contains(&format!("gossamer: {says}")), "{errors}");
+    match loss {
+        Loss::Node => {}
+        Loss::Daemon => {
+            await_loss(rack, 1);
+            rack.restart_daemon(1);
+        }
+        Loss::Cut => {
+            await_loss(rack, 1);
+            rack.await_hosts(1, 1);
+            rack.network().set_port(1, "up");
+        }
+    }
 }
 
 /// What a node has started goes with it, also if it has gone into a session of its own.
@@ -260,11 +345,21 @@ fn nothing_is_left_of_what_nodes_have_started() {
 }
 
 const HOSTS: usize = 3;
-/// The host that nothing happens to.
-const BYSTANDER: usize = 2;
 
-/// What was set: the silence of the rack, and what nodes have to end by themselves and by order.
-const ALL_TIME_MAX: Duration = Duration::from_secs(5 + 2 * 5);
+/// The host that nothing happens to.
+const SAFE: usize = 2;
+
+/// How many racks there are at a time.
+const RACKS: u64 = 8;
+
+/// What daemons are told, in seconds: the library of a program has its own.
+const SILENCE: &str = "3";
+
+/// What nodes have to end by themselves and by order, in seconds.
+const GRACE: &str = "0.5";
+
+/// What was set: the silence of the library, and the grace twice.
+const ALL_TIME_MAX: Duration = Duration::from_secs(5 + 1);
 
 /// For a machine that does other things too.
 const SLACK: Duration = Duration::from_secs(30);

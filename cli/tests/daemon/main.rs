@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod body;
+mod bystander;
 mod cache;
 mod commands;
 mod faults;

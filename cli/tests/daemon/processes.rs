@@ -6,13 +6,12 @@ use std::path::Path;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::namespace::Namespace;
+
 /// All processes whose environment says all of these.
 pub(crate) fn marked(marks: &[String]) -> Vec<Pid> {
-    let entries = fs::read_dir("/proc").expect("it is mounted").flatten();
-    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let is_marked = |pid: &Pid| {
-        let path = format!("/proc/{}/environ", pid.as_raw_nonzero());
-        let environment = fs::read(path).unwrap_or_default();
+        let environment = fs::read(file(*pid, "environ")).unwrap_or_default();
         let has = |mark: &String| {
             environment
                 .split(|byte| *byte == 0)
@@ -20,10 +19,50 @@ pub(crate) fn marked(marks: &[String]) -> Vec<Pid> {
         };
         marks.iter().all(has)
     };
-    numbers
-        .filter_map(Pid::from_raw)
-        .filter(is_marked)
+    all().filter(is_marked).collect()
+}
+
+/// All processes of a host, but its daemon and what that needs.
+pub(crate) fn of_host(namespace: &Namespace, daemon: Option<u32>) -> Vec<Pid> {
+    let inode = |path: String| fs::metadata(path).ok().map(|metadata| metadata.ino());
+    let host = inode(namespace.path());
+    let is_of_daemon = |pid: &Pid| {
+        let daemon = daemon.map(u32::cast_signed);
+        let parent = fs::read_to_string(file(*pid, "stat")).unwrap_or_default();
+        // Behind the name, which ends with the last bracket, and the state.
+        let parent = parent.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let parent = parent.split_whitespace().nth(1);
+        let is_child = daemon.is_some() && parent.and_then(|pid| pid.parse().ok()) == daemon;
+        Some(pid.as_raw_nonzero().get()) == daemon || is_child && is_guard(*pid)
+    };
+    all()
+        .filter(|pid| host.is_some() && inode(file(*pid, "ns/net")) == host)
+        .filter(|pid| !is_of_daemon(pid))
         .collect()
+}
+
+/// What ends the processes that a daemon leaves behind.
+pub(crate) fn is_guard(pid: Pid) -> bool {
+    let line = fs::read(file(pid, "cmdline")).unwrap_or_default();
+    line.split(|byte| *byte == 0).any(|word| word == b"__guard")
+}
+
+/// How many descriptors and threads a process has.
+pub(crate) fn burden(process: u32) -> [usize; 2] {
+    ["fd", "task"].map(|what| {
+        let entries = fs::read_dir(format!("/proc/{process}/{what}"));
+        entries.expect("it runs").count()
+    })
+}
+
+fn all() -> impl Iterator<Item = Pid> {
+    let entries = fs::read_dir("/proc").expect("it is mounted").flatten();
+    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    numbers.filter_map(Pid::from_raw)
+}
+
+fn file(pid: Pid, name: &str) -> String {
+    format!("/proc/{}/{name}", pid.as_raw_nonzero())
 }
 
 /// Of the programs that the daemon with this folder has started.

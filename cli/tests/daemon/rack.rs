@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::park_timeout;
 use std::time::{Duration, Instant};
 
+use rustix::process::Pid;
+
 use crate::network::Network;
 use crate::processes;
 
@@ -21,6 +23,11 @@ pub(crate) struct Rack {
 impl Rack {
     /// So many, which all know each other; `None` if the system does not let us, which is said.
     pub(crate) fn start(hosts: usize) -> Option<Self> {
+        Self::start_with_silence(hosts, "5")
+    }
+
+    /// The same, with daemons that take each other for lost after so many seconds.
+    pub(crate) fn start_with_silence(hosts: usize, silence: &'static str) -> Option<Self> {
         let network = Network::switched(hosts)?;
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::SeqCst);
@@ -31,7 +38,7 @@ impl Rack {
             network,
             folder,
             daemons: (0..hosts).map(|_| None).collect(),
-            silence: "5",
+            silence,
         };
         let key = rack.key();
         let made = rack.output(0, rack.on(0, &["keygen"]).arg(&key));
@@ -217,6 +224,17 @@ impl Rack {
             processes::of_daemon(&folder).is_empty()
         });
         await_until("no file is left", || self.files(host).is_empty());
+    }
+
+    /// Waits until nothing is left on a host but its daemon and these processes.
+    pub(crate) fn await_only(&self, host: usize, others: &[Pid]) {
+        let namespace = &self.network.host(host).namespace;
+        let daemon = self.daemons[host].as_ref().map(Child::id);
+        await_until("nothing else is left", || {
+            let mut left = processes::of_host(namespace, daemon);
+            left.retain(|pid| !others.contains(pid));
+            left.is_empty() && self.files(host).is_empty()
+        });
     }
 
     /// What the daemon of a host has that it should not.

@@ -11,7 +11,7 @@ impl Random {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        self.0
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
     pub(crate) fn below(&mut self, bound: usize) -> usize {

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::lives::Launched;
+use crate::processes::is_guard;
 use crate::rack::{Rack, await_until};
 
 /// A user who runs a program that says more than anything holds, and reads none of it.
@@ -165,15 +166,9 @@ fn a_daemon_whose_guard_is_killed_ends() {
     assert_eq!(id, "a-1\n");
     let children = format!("/proc/{0}/task/{0}/children", rack.daemon_pid(0));
     let children = fs::read_to_string(children).expect("it runs");
-    let is_guard = |pid: &&str| {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        line.windows(7).any(|word| word == b"__guard")
-    };
-    let guard = children
-        .split_whitespace()
-        .find(is_guard)
-        .expect("it has one");
-    let guard = Pid::from_raw(guard.parse().expect("a number")).expect("a process");
+    let children = children.split_whitespace();
+    let mut children = children.filter_map(|pid| Pid::from_raw(pid.parse().ok()?));
+    let guard = children.find(|pid| is_guard(*pid)).expect("it has one");
     kill_process(guard, Signal::KILL).expect("it runs");
     assert_eq!(rack.await_end_of_daemon(0), Some(125));
     assert!(rack.log(0).contains("its guard has ended; start it again"));
