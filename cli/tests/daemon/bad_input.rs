@@ -21,6 +21,12 @@ fn all_commands() {
         check(&rack, &[command, "a-7"], 3, says);
         check(&rack, &[command, "x-1"], 3, "there is no program `x-1`");
     }
+    rack.says(0, &["run", "--", "true"]);
+    let says = "program a-1 has ended: `gossamer logs a-1` shows what it has said";
+    check(&rack, &["kill", "a-1"], 125, says);
+    check(&rack, &["stats", "a-1"], 125, says);
+    let says = "program a-1 has no node 2: it has 2, from 0";
+    check(&rack, &["logs", "a-1", "--node", "2"], 3, says);
     let run = |options: &[&'static str]| [&["run"], options, &["--", "true"]].concat();
     let says = "9 threads are more than the 4 cores of a, b: ask for at most 4";
     check(&rack, &run(&["--threads", "9"]), 2, says);
@@ -160,6 +166,9 @@ fn daemons(rack: &Rack) {
         2,
         "`0.0.0.0` is no address by which others reach this host",
     );
+    let key = rack.folder().join("open");
+    let says = "may be read by others (mode 640): run `chmod 600";
+    check(&["--key", key.to_str().expect("text")], 2, says);
     check(&["--name", "a b"], 2, "`a b` is no name of a host");
     check(&["--silence", "0.1"], 2, "must be from 0.5 to 3600");
 }

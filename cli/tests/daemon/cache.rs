@@ -2,9 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 
-use crate::rack::Rack;
+use rustix::process::Signal;
+
+use crate::faults::await_loss;
+use crate::lives::Launched;
+use crate::rack::{Rack, await_until};
 
 #[test]
 fn executable_that_is_larger_than_the_cache() {
@@ -82,6 +87,55 @@ pub(crate) fn fill_disk(rack: &mut Rack) {
     rack.restart_daemon(1);
 }
 
+#[test]
+fn executable_that_does_not_come_to_its_end() {
+    let Some(mut rack) = Rack::start(2) else {
+        return;
+    };
+    for (number, is_daemon_killed) in [(0, false), (1, true)] {
+        break_off(&mut rack, number, is_daemon_killed);
+        (0..2).for_each(|host| rack.await_hosts(host, 2));
+        (0..2).for_each(|host| rack.await_only(host, &[]));
+    }
+}
+
+/// Whoever sends it to host b is killed, or who takes it; if all of it was sent by then, it ends
+/// with that, too.
+pub(crate) fn break_off(rack: &mut Rack, number: u64, is_daemon_killed: bool) {
+    let script = rack.folder().join(format!("sent{number}"));
+    let mut text = format!("#!/bin/sh\n# {number}\nexec sleep 1000000\n").into_bytes();
+    text.resize(SENT_BYTES, b'x');
+    fs::write(&script, text).expect("there is room");
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let cache = rack.state(1).join("cache");
+    let before = bytes_of(&cache);
+    let mut command = rack.on(0, &["run", "--hosts", "b", "--"]);
+    let launched = Launched::start(rack, 0, command.arg(&script));
+    await_until("it comes", || bytes_of(&cache) > before);
+    match is_daemon_killed {
+        true => rack.kill_daemon(1),
+        false => launched.signal(Signal::KILL),
+    }
+    let (status, errors) = launched.end();
+    assert!(!status.success());
+    fs::remove_file(script).expect("it is ours");
+    if is_daemon_killed {
+        let [sent, ran] = [
+            "the daemon at 10.77.0.2:7410 ",
+            "node 0 on b is lost: the daemon of its host has ended",
+        ];
+        assert!(errors.contains(sent) || errors.contains(ran), "{errors}");
+        await_loss(rack, 1);
+        rack.restart_daemon(1);
+    }
+}
+
+fn bytes_of(folder: &Path) -> u64 {
+    let files = fs::read_dir(folder).expect("it is there").flatten();
+    let bytes = |file: fs::DirEntry| file.metadata().map_or(0, |file| file.len()); // it has gone
+    files.map(bytes).sum()
+}
+
 struct Mounted(std::path::PathBuf);
 
 impl Drop for Mounted {
@@ -90,3 +144,6 @@ impl Drop for Mounted {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
 }
+
+/// More than is sent before anybody looks.
+const SENT_BYTES: usize = 24 << 20;

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 
 use crate::body::run;
 use crate::bystander::Bystander;
-use crate::cache::fill_disk;
+use crate::cache::{break_off, fill_disk};
 use crate::lives::Launched;
 use crate::processes;
 use crate::rack::{Rack, await_until, name};
@@ -27,6 +27,10 @@ enum Fault {
     Survived(Loss),
     /// The disk of a host is full.
     Disk,
+    /// An executable is sent to host b: its daemon is killed meanwhile, or else the launcher.
+    Sent {
+        is_daemon_killed: bool,
+    },
 }
 
 /// What happens to node 1, and its host b.
@@ -47,7 +51,7 @@ fn random_faults() {
         value.unwrap_or(default)
     };
     let seed = number("GOSSAMER_FAULT_SEED", 7);
-    let rounds = number("GOSSAMER_FAULT_ROUNDS", 14);
+    let rounds = number("GOSSAMER_FAULT_ROUNDS", 16);
     // Most of the time it is waited for a silence: several racks wait at the same time.
     let mut late = Duration::ZERO;
     std::thread::scope(|scope| {
@@ -80,6 +84,7 @@ fn one_rack(rounds: impl Iterator<Item = u64>, mut random: Random) -> Duration {
         match fault {
             Fault::Survived(loss) => survive(&mut rack, loss),
             Fault::Disk => fill_disk(&mut rack),
+            Fault::Sent { is_daemon_killed } => break_off(&mut rack, round, is_daemon_killed),
             _ => late = late.max(fail(&mut rack, beside, fault, &mut random)),
         }
         (0..HOSTS).for_each(|host| rack.await_hosts(host, HOSTS));
@@ -87,6 +92,9 @@ fn one_rack(rounds: impl Iterator<Item = u64>, mut random: Random) -> Duration {
             Fault::Daemon(1)
             | Fault::Cut(1)
             | Fault::Disk
+            | Fault::Sent {
+                is_daemon_killed: true,
+            }
             | Fault::Survived(Loss::Daemon | Loss::Cut) => {
                 beside.assert_has_lost(&rack, 1);
                 neighbour = None;
@@ -116,14 +124,17 @@ fn one_rack(rounds: impl Iterator<Item = u64>, mut random: Random) -> Duration {
 
 /// Each kind as often as others, and at any time of another kind in each rack.
 fn draw(round: u64, random: &mut Random) -> Fault {
-    match (round / RACKS + round) % 7 {
+    match (round / RACKS + round) % 8 {
         0 => Fault::Node(random.below(SAFE)),
         1 => Fault::Launcher,
         2 => Fault::Daemon(random.below(SAFE)),
         3 => Fault::Cut(random.below(SAFE)),
         4 => Fault::Stop(random.below(SAFE)),
         5 => Fault::Survived([Loss::Node, Loss::Daemon, Loss::Cut][random.below(3)]),
-        _ => Fault::Disk,
+        6 => Fault::Disk,
+        _ => Fault::Sent {
+            is_daemon_killed: random.below(2) == 0,
+        },
     }
 }
 
@@ -230,7 +241,9 @@ fn strike(rack: &mut Rack, fault: Fault, id: &str, launched: &Launched) -> Strin
             rack.network().set_port(host, "down");
             "node 1 on b is lost: nothing ".to_owned()
         }
-        Fault::Survived(_) | Fault::Disk => unreachable!("they end no program"),
+        Fault::Survived(_) | Fault::Disk | Fault::Sent { .. } => {
+            unreachable!("they end no program")
+        }
     }
 }
 
@@ -248,7 +261,7 @@ fn signal_node(rack: &Rack, id: &str, node: usize, signal: Signal) {
 }
 
 /// Waits until all others know that a host is lost.
-fn await_loss(rack: &Rack, lost: usize) {
+pub(crate) fn await_loss(rack: &Rack, lost: usize) {
     let others = (0..rack.hosts()).filter(|host| *host != lost);
     others.for_each(|host| rack.await_hosts(host, rack.hosts() - 1));
 }

@@ -4,8 +4,10 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, Stdio};
+use std::thread::spawn;
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -61,6 +63,43 @@ fn a_program_whose_words_nobody_reads_can_be_killed() {
     // And the user can still read what was on its way.
     let output = child.wait_with_output().expect("it ends");
     assert!(output.stdout.starts_with(b"[0@a] y\n"));
+}
+
+/// It does not come for what the nodes say: they do not wait for ever, and nothing is left of it.
+#[test]
+fn a_launcher_that_is_not_ready_in_time() {
+    let Some(rack) = Rack::start_with_silence(1, "0.5") else {
+        return;
+    };
+    let namespace = &rack.network().host(0).namespace;
+    let listener = namespace.within(|| TcpListener::bind("127.0.0.1:0").expect("a port"));
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let mut command = rack.on(0, &["run", "--daemon", &address, "--", "true"]);
+    let launched = Launched::start(&rack, 0, &mut command);
+    // It asks for the hosts and for the program; nobody answers what it asks then.
+    for _ in 0..2 {
+        let (user, _) = listener.accept().expect("a launcher");
+        let daemon = namespace.within(|| TcpStream::connect(rack.address(0)));
+        relay(user, daemon.expect("it listens"));
+    }
+    let (status, errors) = launched.end();
+    assert!(errors.contains("it does not answer in time"), "{errors}");
+    assert_eq!(status.code(), Some(4));
+    await_until("its nodes are not expected any more", || {
+        rack.json(0, &["nodes"])[0]["nodes"] == 0
+    });
+    assert_eq!(rack.json(0, &["ps", "--all"]), serde_json::json!([]));
+    rack.await_only(0, &[]);
+}
+
+fn relay(user: TcpStream, daemon: TcpStream) {
+    let clone = |stream: &TcpStream| stream.try_clone().expect("there are descriptors");
+    for (mut from, mut to) in [(clone(&user), clone(&daemon)), (daemon, user)] {
+        spawn(move || {
+            let _ = std::io::copy(&mut from, &mut to); // however it ends
+            let _ = to.shutdown(Shutdown::Write); // it may have ended
+        });
+    }
 }
 
 /// As by `| head -1`: the user knows why it ends.

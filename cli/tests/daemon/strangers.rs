@@ -109,6 +109,24 @@ impl Drop for Over<'_> {
     }
 }
 
+#[test]
+fn another_key_is_refused_and_told_of() {
+    let Some(rack) = Rack::start(2) else { return };
+    let other = rack.folder().join("other");
+    let other = other.to_str().expect("text");
+    rack.says(1, &["keygen", other]);
+    let address = rack.address(0);
+    for _ in 0..3 {
+        let (status, text) = rack.fails(1, &["ps", "--key", other, "--daemon", &address]);
+        assert!(text.contains("it has another key"), "{text}");
+        assert_eq!(status, Some(4));
+    }
+    let log = rack.log(0);
+    let says = "refused a connection from 10.77.0.2: it does not know the key";
+    assert!(log.contains(says), "{log}");
+    assert!(rack.json(0, &["nodes"])[0]["refused"].as_u64() >= Some(3));
+}
+
 /// All that a user has said once is said again.
 #[test]
 fn what_was_recorded_is_refused() {
