@@ -73,6 +73,7 @@ pub(crate) fn run(daemon: &Arc<Daemon>, program: Program, sender: Sender, receiv
         ended: vec![false; running.nodes.len()],
         streams: vec![0; running.nodes.len()],
         to_nodes: Vec::new(),
+        early: Vec::new(),
         is_to_end: false,
         running: running.clone(),
         leases: Vec::new(),
@@ -109,6 +110,8 @@ struct Control<'a> {
     streams: Vec<u8>,
     /// By node, the connection of its streams.
     to_nodes: Vec<Arc<Sender>>,
+    /// Signals that came before there were nodes.
+    early: Vec<i32>,
     /// Whoever has asked for the end does not wait for those who do not read.
     is_to_end: bool,
     /// Who is told, if it wants to be.
@@ -120,7 +123,7 @@ struct Control<'a> {
 
 impl Control<'_> {
     /// Whether the launcher is ready for what the nodes say.
-    fn await_go(&self) -> Result<(), Refusal> {
+    fn await_go(&mut self) -> Result<(), Refusal> {
         if self.launcher.is_none() {
             return Ok(());
         }
@@ -131,6 +134,9 @@ impl Control<'_> {
                 Some(Event::Launcher(ToProgram::Go)) => return Ok(()),
                 Some(Event::End) => return Err(Refusal::HasEnded { id }),
                 Some(Event::LauncherLost) | None => return Err(Refusal::NotReady { id }),
+                Some(Event::Launcher(ToProgram::Signal(signal)) | Event::Signal(signal)) => {
+                    self.early.push(signal);
+                }
                 Some(_) => {}
             }
         }
@@ -177,6 +183,9 @@ impl Control<'_> {
         if let Some(refusal) = refused {
             self.tell(refusal.to_string());
             (0..self.ended.len() as u32).for_each(|node| self.handle_end(node, End::Status(125)));
+        }
+        for signal in std::mem::take(&mut self.early) {
+            self.handle(Event::Signal(signal));
         }
         while !self.policy.is_over() {
             let now = Instant::now();

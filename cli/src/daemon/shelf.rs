@@ -47,13 +47,24 @@ impl Shelf {
         }
     }
 
-    /// Makes room for one that comes; what is returned is gone.
+    /// Makes room for one that comes; what is returned is gone. If there is no room, nothing goes.
     pub(crate) fn expect(&mut self, bytes: u64) -> Result<Vec<Hash>, NoRoom> {
         if bytes > self.bytes_max {
             return Err(NoRoom::TooLarge);
         }
+        let in_use = self.entries.values().filter(|entry| entry.pins > 0);
+        let in_use: u64 = in_use.map(|entry| entry.bytes).sum();
+        // One that has just come may count twice for a moment.
+        let free_beside = |kept: u64| self.bytes_max.saturating_sub(self.coming_bytes + kept);
+        if bytes > free_beside(in_use) {
+            return Err(NoRoom::InUse);
+        }
         let mut evicted = Vec::new();
-        while self.bytes() + self.coming_bytes + bytes > self.bytes_max {
+        while bytes
+            > self
+                .bytes_max
+                .saturating_sub(self.coming_bytes + self.bytes())
+        {
             evicted.push(self.evict().ok_or(NoRoom::InUse)?);
         }
         self.coming_bytes += bytes;
@@ -166,6 +177,17 @@ mod tests {
         assert_eq!(put(&mut shelf, 2, 40), Ok(vec![]));
         shelf.unpin(&hash(1));
         assert_eq!(put(&mut shelf, 3, 41), Ok(vec![hash(1)]));
+    }
+
+    /// Whoever is told what goes removes its file: nothing goes that is not told.
+    #[test]
+    fn nothing_goes_in_vain() {
+        let mut shelf = Shelf::new(100);
+        put(&mut shelf, 1, 60).expect("room");
+        put(&mut shelf, 2, 30).expect("room");
+        assert!(shelf.pin(&hash(1)));
+        assert_eq!(put(&mut shelf, 3, 50), Err(NoRoom::InUse));
+        assert_eq!((shelf.find(&hash(2)), shelf.bytes()), (Some(SAME), 90));
     }
 
     #[test]

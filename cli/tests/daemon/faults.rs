@@ -375,4 +375,4 @@ const GRACE: &str = "0.5";
 const ALL_TIME_MAX: Duration = Duration::from_secs(5 + 1);
 
 /// For a machine that does other things too.
-const SLACK: Duration = Duration::from_secs(30);
+const SLACK: Duration = Duration::from_secs(15);

@@ -71,17 +71,7 @@ fn a_launcher_that_is_not_ready_in_time() {
     let Some(rack) = Rack::start_with_silence(1, "0.5") else {
         return;
     };
-    let namespace = &rack.network().host(0).namespace;
-    let listener = namespace.within(|| TcpListener::bind("127.0.0.1:0").expect("a port"));
-    let address = listener.local_addr().expect("it is bound").to_string();
-    let mut command = rack.on(0, &["run", "--daemon", &address, "--", "true"]);
-    let launched = Launched::start(&rack, 0, &mut command);
-    // It asks for the hosts and for the program; nobody answers what it asks then.
-    for _ in 0..2 {
-        let (user, _) = listener.accept().expect("a launcher");
-        let daemon = namespace.within(|| TcpStream::connect(rack.address(0)));
-        relay(user, daemon.expect("it listens"));
-    }
+    let (launched, _listener) = launch_halfway(&rack, "true");
     let (status, errors) = launched.end();
     assert!(errors.contains("it does not answer in time"), "{errors}");
     assert_eq!(status.code(), Some(4));
@@ -92,7 +82,37 @@ fn a_launcher_that_is_not_ready_in_time() {
     rack.await_only(0, &[]);
 }
 
-fn relay(user: TcpStream, daemon: TcpStream) {
+#[test]
+fn a_signal_that_comes_before_there_are_nodes() {
+    let Some(rack) = Rack::start(1) else { return };
+    let (launched, listener) = launch_halfway(&rack, "sleep 60; exit 5");
+    // It has its number now.
+    let (user, _) = listener.accept().expect("a launcher");
+    rack.says(0, &["kill", "-s", "INT", "a-1"]);
+    relay(&rack, user);
+    let (status, errors) = launched.end();
+    assert_eq!((status.code(), &*errors), (Some(130), ""));
+}
+
+/// A launcher that has asked for the hosts and for the program, and is not answered what it asks
+/// next, by this listener.
+fn launch_halfway(rack: &Rack, script: &str) -> (Launched, TcpListener) {
+    let namespace = &rack.network().host(0).namespace;
+    let listener = namespace.within(|| TcpListener::bind("127.0.0.1:0").expect("a port"));
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let words = ["run", "--daemon", &address, "--", "sh", "-c", script];
+    let launched = Launched::start(rack, 0, &mut rack.on(0, &words));
+    for _ in 0..2 {
+        relay(rack, listener.accept().expect("a launcher").0);
+    }
+    (launched, listener)
+}
+
+/// Passes what a user and the daemon say on to each other.
+fn relay(rack: &Rack, user: TcpStream) {
+    let namespace = &rack.network().host(0).namespace;
+    let daemon = namespace.within(|| TcpStream::connect(rack.address(0)));
+    let daemon = daemon.expect("it listens");
     let clone = |stream: &TcpStream| stream.try_clone().expect("there are descriptors");
     for (mut from, mut to) in [(clone(&user), clone(&daemon)), (daemon, user)] {
         spawn(move || {
