@@ -13,6 +13,9 @@ fn signals_go_to_all_nodes() {
         (Signal::TERM, "TERM"),
         (Signal::HUP, "HUP"),
     ] {
+        if is_ignored(signal) {
+            continue; // by whoever has started this test, and so by the launcher
+        }
         let text = format!(
             "trap 'echo got {name}; exit 4' {name}; echo ready; while :; do sleep 1000 & wait; done"
         );
@@ -27,6 +30,13 @@ fn signals_go_to_all_nodes() {
         assert_eq!(text.matches(&format!("got {name}")).count(), 2);
         assert_eq!(errors, "", "the user knows");
     }
+}
+
+fn is_ignored(signal: Signal) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").expect("it runs");
+    let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let set = u64::from_str_radix(set.expect("it is there").trim(), 16).expect("a set");
+    set >> (signal.as_raw() - 1) & 1 == 1
 }
 
 #[test]
