@@ -194,6 +194,24 @@ fn input_status_and_environment() {
     (0..2).for_each(|host| rack.await_nothing(host));
 }
 
+/// What nodes have said last, when all of them end at once, comes before the end does.
+#[test]
+fn last_words() {
+    let Some(rack) = Rack::start(2) else { return };
+    for _ in 0..10 {
+        let script = "seq 1 20000; echo bye >&2";
+        let output = rack.output(0, &mut rack.on(0, &["run", "--", "sh", "-c", script]));
+        assert!(output.status.success(), "{:?}", output.status);
+        let said = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        for node in ["[0@a] ", "[1@b] "] {
+            let lines = said.lines().filter_map(|line| line.strip_prefix(node));
+            assert!(lines.eq((1..=20_000).map(|line| line.to_string())));
+            assert!(errors.contains(&format!("{node}bye")), "{errors}");
+        }
+    }
+}
+
 #[test]
 fn examples_on_all_hosts() {
     let Some(rack) = Rack::start(3) else { return };

@@ -22,39 +22,46 @@ fn start_of_a_program_on_three_hosts() {
     alone.args(words()).env("BODY", "identity");
     // So that all hosts have the executable.
     timed(&rack, &mut by_daemons);
-    let (with, without) = best(
-        |_| timed(&rack, &mut by_daemons),
-        |_| timed(&rack, &mut alone),
-    );
+    let [mut with, mut without] = [Duration::MAX; 2];
+    for _ in 0..TRIES {
+        with = with.min(timed(&rack, &mut by_daemons));
+        without = without.min(timed(&rack, &mut alone));
+    }
     println!("from start to end: {with:?} by daemons, {without:?} by a launcher alone");
     let more = with.saturating_sub(without);
     assert!(more < Duration::from_secs(1), "{more:?} more");
 }
 
-/// It takes at most twice the time of a plain copy.
+/// It takes at most twice the time of a plain copy, if the machine does nothing else.
 #[test]
+#[ignore = "among other processes it says nothing; see the phase `rack` of .ci/run"]
 fn executable_of_20_megabytes() {
     let Some(rack) = Rack::start(2) else { return };
-    let path = |number: usize| rack.folder().join(format!("script{number}"));
-    for number in 0..TRIES {
+    let path = rack.folder().join("script");
+    let mut number = 0;
+    let [mut first, mut again, mut copied] = [Duration::MAX; 3];
+    while number < TRIES || first.saturating_sub(again) > 2 * copied && number < TRIES_MAX {
         let mut text = format!("#!/bin/sh\n# {number}\nexit\n").into_bytes();
         text.resize(BYTES, b'x');
-        fs::write(path(number), text).expect("there is room");
-        fs::set_permissions(path(number), Permissions::from_mode(0o755)).expect("it is ours");
+        fs::write(&path, text).expect("there is room");
+        fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("it is ours");
+        let start = || {
+            let mut command = rack.on(0, &["run", "--hosts", "b", "--"]);
+            timed(&rack, command.arg(&path))
+        };
+        first = first.min(start());
+        // Whoever starts it again does all but send it.
+        again = again.min(start());
+        copied = copied.min(timed_copy(&rack, &path));
+        number += 1;
     }
-    let start = |number| {
-        let mut command = rack.on(0, &["run", "--hosts", "b", "--"]);
-        timed(&rack, command.arg(path(number)))
-    };
-    // Whoever starts it again does all but send it.
-    let (first, again) = best(start, start);
-    let (sent, copied) = (first.saturating_sub(again), best_copy(&rack, &path(0)));
+    let sent = first.saturating_sub(again);
     println!("{BYTES} bytes: sent in {sent:?}, copied in {copied:?}");
-    assert!(sent < copied * 2, "{sent:?} is more than twice {copied:?}");
+    assert!(sent < 2 * copied, "{sent:?} is more than twice {copied:?}");
 }
 
 /// Of a file from one host to the other, where it becomes one again.
-fn best_copy(rack: &Rack, path: &Path) -> Duration {
+fn timed_copy(rack: &Rack, path: &Path) -> Duration {
     let [from, to] = [0, 1].map(|host| rack.network().host(host));
     let listener = to
         .namespace
@@ -69,17 +76,14 @@ fn best_copy(rack: &Rack, path: &Path) -> Duration {
         let mut stream = from.namespace.within(|| TcpStream::connect(address))?;
         copy(&mut File::open(path)?, &mut stream)
     };
-    let copy = |_| {
-        let began = Instant::now();
-        std::thread::scope(|scope| {
-            let receiving = scope.spawn(receive);
-            send().expect("it is received");
-            let received = receiving.join().expect("no panic");
-            assert_eq!(received.expect("it is sent"), BYTES as u64);
-        });
-        began.elapsed()
-    };
-    (0..TRIES).map(copy).min().expect("some tries")
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        let receiving = scope.spawn(receive);
+        send().expect("it is received");
+        let received = receiving.join().expect("no panic");
+        assert_eq!(received.expect("it is sent"), BYTES as u64);
+    });
+    began.elapsed()
 }
 
 fn timed(rack: &Rack, command: &mut Command) -> Duration {
@@ -89,16 +93,6 @@ fn timed(rack: &Rack, command: &mut Command) -> Duration {
     began.elapsed()
 }
 
-/// Of each.
-fn best(
-    mut one: impl FnMut(usize) -> Duration,
-    mut other: impl FnMut(usize) -> Duration,
-) -> (Duration, Duration) {
-    let tries = (0..TRIES).map(|number| (one(number), other(number)));
-    tries.fold((Duration::MAX, Duration::MAX), |best, (one, other)| {
-        (best.0.min(one), best.1.min(other))
-    })
-}
-
-const TRIES: usize = 5;
+const TRIES: u32 = 5;
+const TRIES_MAX: u32 = 30;
 const BYTES: usize = 20_000_000;
