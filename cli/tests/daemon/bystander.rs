@@ -56,14 +56,8 @@ impl Bystander {
     /// It has ended because this host was lost.
     pub(crate) fn assert_has_lost(&self, rack: &Rack, host: usize) {
         let says = format!("on {} is lost: ", name(host));
-        let controller = self.nodes[0].0;
-        await_until("it ends, and says why", || {
-            let all = rack.json(controller, &["ps", "--all"]);
-            let mut all = all.as_array().expect("a list").iter();
-            let ended = all.find(|program| program["id"] == *self.id);
-            let note = ended.and_then(|program| program["note"].as_str());
-            note.is_some_and(|note| note.contains(&says))
-        });
+        let note = rack.await_note(self.nodes[0].0, &self.id);
+        assert!(note.contains(&says), "{note}");
     }
 }
 

@@ -193,14 +193,8 @@ fn fail(rack: &mut Rack, beside: &Bystander, fault: Fault, random: &mut Random) 
             Fault::Launcher => "its launcher has gone: all nodes are ended",
             _ => &says,
         };
-        let all = rack.json(0, &["ps", "--all"]);
-        let mut all = all.as_array().expect("a list").iter();
-        let ended = all.find(|program| program["id"] == *id);
-        let note = ended.and_then(|program| program["note"].as_str());
-        assert!(
-            note.is_some_and(|note| note.contains(says)),
-            "{fault:?}: {note:?}"
-        );
+        let note = rack.await_note(0, &id);
+        assert!(note.contains(says), "{fault:?}: {note}");
     }
     took.saturating_sub(ALL_TIME_MAX)
 }

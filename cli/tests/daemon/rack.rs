@@ -217,6 +217,21 @@ impl Rack {
         });
     }
 
+    /// Waits until the daemon that controls a program takes it for ended; why it has, if that was
+    /// not to be expected.
+    pub(crate) fn await_note(&self, controller: usize, id: &str) -> String {
+        let mut note = String::new();
+        await_until("the program is over", || {
+            let all = self.json(controller, &["ps", "--all"]);
+            let mut all = all.as_array().expect("a list").iter();
+            let program = all.find(|program| program["id"] == id);
+            let program = program.expect("it is among the last");
+            note = program["note"].as_str().unwrap_or_default().to_owned();
+            !program["status"].is_null()
+        });
+        note
+    }
+
     /// Waits until nothing is left of any program on a host.
     pub(crate) fn await_nothing(&self, host: usize) {
         let folder = self.state(host);
