@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 use crate::body::{run, words};
 use crate::rack::Rack;
 
-/// Three hosts and six threads: it takes less than a second more than by a launcher alone.
+/// Three hosts and six threads: it takes less than a second more than by a launcher alone, if the
+/// machine does nothing else.
 #[test]
+#[ignore = "among other processes it says nothing; see the phase `rack` of .ci/run"]
 fn start_of_a_program_on_three_hosts() {
     let Some(rack) = Rack::start(3) else { return };
     let mut by_daemons = run(&rack, 0, "identity", &["--threads", "6"]);
