@@ -53,7 +53,7 @@ pub use gossamer_executor::{
 };
 pub use gossamer_macros::{main, test};
 pub use latch::LatchTrust;
-pub use metrics::WorkerMetrics;
+pub use metrics::{RdmaMetrics, WorkerMetrics};
 pub use runtime::Runtime;
 pub use shared::PanicReport;
 pub use stall::Stall;

@@ -43,13 +43,15 @@ pub struct WorkerMetrics {
     pub backlog_depth: u64,
     /// Posts to other nodes that have not run, or may not have, as the node was lost.
     pub posts_lost: u64,
-    /// Slot images that it has written to the connections of a rack over TCP, and pieces of what
-    /// is larger.
+    /// Slot images that it has written to the connections of a rack over TCP or RDMA, and pieces of
+    /// what is larger.
     pub rack_images_sent: u64,
     /// Writes of the system to the connections of a rack; over shared memory those carry bells.
     pub rack_writes: u64,
     /// Bytes that these writes have taken.
     pub rack_bytes_written: u64,
+    /// What it does over RDMA.
+    pub rdma: RdmaMetrics,
     /// Properties that its trustee owns now.
     pub properties: u64,
     /// How often the worker has parked.
@@ -58,6 +60,29 @@ pub struct WorkerMetrics {
     pub unparks: u64,
     /// The share of its time in which it had something to do, 0 to 1; an estimate from turns.
     pub busy_fraction: f64,
+}
+
+/// What one worker does over RDMA, as it knew when it last looked: before its last sleep, some turns
+/// ago, or a tenth of a second ago.
+///
+/// When all is done, `completions` is `signals_every + signals_full + signals_idle`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RdmaMetrics {
+    /// Queue pairs by which it writes now, one to each node that it has sent something.
+    pub queue_pairs: u64,
+    /// Queue pairs by which workers of other nodes write now, and which it attends.
+    pub queue_pairs_attended: u64,
+    /// WRITEs that it has posted.
+    pub writes: u64,
+    /// Of these, signalled as one in so many is: in a thousand.
+    pub signals_every: u64,
+    /// Signalled as half of a queue was taken.
+    pub signals_full: u64,
+    /// Signalled as it was about to sleep, or has waited for long.
+    pub signals_idle: u64,
+    /// Completions that came of what was signalled.
+    pub completions: u64,
 }
 
 impl WorkerMetrics {
@@ -80,6 +105,7 @@ impl WorkerMetrics {
             rack_images_sent: read(&stats.rack_images),
             rack_writes: read(&stats.rack_writes),
             rack_bytes_written: read(&stats.rack_bytes),
+            rdma: stats.rdma.read(),
             properties: worker.registry().len() as u64,
             parks: executor.parks,
             unparks: executor.unparks,
@@ -100,7 +126,12 @@ pub(crate) struct Stats {
     rack_images: AtomicU64,
     rack_writes: AtomicU64,
     rack_bytes: AtomicU64,
+    rdma: RdmaStats,
 }
+
+/// [`RdmaMetrics`], in their order.
+#[derive(Debug, Default)]
+pub(crate) struct RdmaStats([AtomicU64; 7]);
 
 impl Stats {
     /// A flush of one link published `batches` with `requests`.
@@ -143,10 +174,61 @@ impl Stats {
         add(&self.rack_bytes, bytes as u64);
     }
 
+    #[cfg(feature = "rdma")]
+    pub(crate) fn rdma(&self) -> &RdmaStats {
+        &self.rdma
+    }
+
     /// How much delegated work this worker has done, so that a standstill shows.
     pub(crate) fn work_done(&self) -> u64 {
         // Relaxed: a figure that is compared with itself.
         self.served.load(Ordering::Relaxed) + self.inline.load(Ordering::Relaxed)
+    }
+}
+
+impl RdmaStats {
+    fn read(&self) -> RdmaMetrics {
+        // Relaxed: figures for people; each has one writer.
+        let [
+            queue_pairs,
+            queue_pairs_attended,
+            writes,
+            signals_every,
+            signals_full,
+            signals_idle,
+            completions,
+        ] = self
+            .0
+            .each_ref()
+            .map(|figure| figure.load(Ordering::Relaxed));
+        RdmaMetrics {
+            queue_pairs,
+            queue_pairs_attended,
+            writes,
+            signals_every,
+            signals_full,
+            signals_idle,
+            completions,
+        }
+    }
+
+    /// So many queue pairs there are, and so much was done since the last time.
+    #[cfg(feature = "rdma")]
+    pub(crate) fn add(&self, now: &RdmaMetrics) {
+        let [queue_pairs, attended, rest @ ..] = &self.0;
+        // Relaxed: figures for people.
+        queue_pairs.store(now.queue_pairs, Ordering::Relaxed);
+        attended.store(now.queue_pairs_attended, Ordering::Relaxed);
+        let more = [
+            now.writes,
+            now.signals_every,
+            now.signals_full,
+            now.signals_idle,
+            now.completions,
+        ];
+        rest.iter()
+            .zip(more)
+            .for_each(|(figure, more)| add(figure, more));
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) enum Fabric {
         not(feature = "rdma"),
         expect(dead_code, reason = "there is none then")
     )]
-    Rdma(Outlet),
+    Rdma(Box<Outlet>),
 }
 
 /// The two links with one worker of the node: its trustee's client here, and the reverse.
@@ -235,7 +235,7 @@ impl Route {
             Fabric::Tcp(channel) => client.publish(channel),
             Fabric::Opening => Ok(0),
             Fabric::Shm(channel, _) => client.publish(channel),
-            Fabric::Rdma(outlet) => client.publish(outlet),
+            Fabric::Rdma(outlet) => client.publish(outlet.as_mut()),
         };
         self.is_dirty = true;
     }
@@ -247,7 +247,7 @@ impl Route {
             Fabric::Tcp(channel) => trustee.publish(channel),
             Fabric::Opening => Ok(false),
             Fabric::Shm(channel, _) => trustee.publish(channel),
-            Fabric::Rdma(outlet) => trustee.publish(outlet),
+            Fabric::Rdma(outlet) => trustee.publish(outlet.as_mut()),
         };
         self.is_dirty = true;
     }
@@ -284,7 +284,7 @@ impl Route {
                 channel.take_bells().for_each(|worker| bells.ring(worker));
                 Ok(())
             }
-            Fabric::Rdma(outlet) => publish(&mut self.pairs, outlet),
+            Fabric::Rdma(outlet) => publish(&mut self.pairs, outlet.as_mut()),
         }
     }
 

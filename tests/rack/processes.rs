@@ -15,7 +15,7 @@ use crate::process::{Port, command, is_node};
 use crate::tally::tally;
 
 /// What the nodes of one test do; its name is the name of the test.
-const SCENE: &str = "SCENE_OF_A_RACK";
+pub(super) const SCENE: &str = "SCENE_OF_A_RACK";
 
 /// A node, which does not outlive the test.
 pub(super) struct Process {
@@ -255,12 +255,22 @@ pub(super) fn start_with(
     on_node_loss: &str,
     tell: impl Fn(usize, &mut Command),
 ) -> Vec<Process> {
+    let (_, this) = module_path!().split_once("::").expect("of a crate");
+    start_as(&format!("{this}::node"), nodes, scene, on_node_loss, tell)
+}
+
+/// The same, as nodes that this test of this program is.
+pub(super) fn start_as(
+    node_of_the_tests: &str,
+    nodes: usize,
+    scene: &str,
+    on_node_loss: &str,
+    tell: impl Fn(usize, &mut Command),
+) -> Vec<Process> {
     let port = Arc::new(Port::reserved());
     let program = std::env::current_exe().expect("this program");
-    let (_, this) = module_path!().split_once("::").expect("of a crate");
-    let node_of_the_tests = format!("{this}::node");
     let start = |node: usize| {
-        let mut command = command(&program, &node_of_the_tests);
+        let mut command = command(&program, node_of_the_tests);
         command
             .env(SCENE, scene)
             .env("GOSSAMER_NODE", node.to_string())

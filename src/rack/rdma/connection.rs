@@ -52,7 +52,7 @@ impl RdmaPeer {
         with_side(|_, side| {
             let mut route = side.route(node).borrow_mut();
             if !route.is_dead {
-                route.fabric = Fabric::Rdma(outlet);
+                route.fabric = Fabric::Rdma(Box::new(outlet));
                 route.is_dirty = true;
             }
             side.rdma.begin(self.memory.adapter());

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use futures::channel::oneshot;
 use gossamer_executor::time::sleep;
-use gossamer_transport::rack::rdma::{Adapter, Channel, Inlet, RdmaError};
+use gossamer_transport::rack::rdma::{Adapter, Channel, Inlet, RdmaError, Signals};
 use gossamer_transport::rack::{Place, Refusal};
 use slab::Slab;
 
+use crate::metrics::RdmaMetrics;
 use crate::rack::join::Cause;
 use crate::rack::rdma::{with_causes, with_side};
 use crate::rack::route::Fabric;
@@ -20,6 +21,8 @@ use crate::worker::Worker;
 pub(crate) struct Outlet {
     pub(super) channel: Channel,
     is_told: bool,
+    /// What the metrics know.
+    counted: Signals,
     /// Dropped, it ends the task that waits for failures.
     _ends: oneshot::Sender<()>,
 }
@@ -45,6 +48,7 @@ impl Outlet {
         Self {
             channel,
             is_told: false,
+            counted: Signals::default(),
             _ends: ends,
         }
     }
@@ -52,6 +56,18 @@ impl Outlet {
     /// How many WRITEs there were.
     pub(crate) fn writes(&self) -> u64 {
         self.channel.signals().writes
+    }
+
+    /// Adds what has happened since the last time.
+    fn count(&mut self, metrics: &mut RdmaMetrics) {
+        let now = self.channel.signals();
+        let before = std::mem::replace(&mut self.counted, now);
+        metrics.queue_pairs += 1;
+        metrics.writes += now.writes - before.writes;
+        metrics.signals_every += now.every - before.every;
+        metrics.signals_full += now.full - before.full;
+        metrics.signals_idle += now.idle - before.idle;
+        metrics.completions += now.completed - before.completed;
     }
 
     /// What has failed, once.
@@ -111,14 +127,21 @@ impl RackSide {
     }
 
     fn look_at_outlets(&self, worker: &Worker, look: impl Fn(&mut Channel) -> Result<(), Refusal>) {
+        let mut metrics = RdmaMetrics::default();
         for node in 0..self.routes.len() as u32 {
-            if let Fabric::Rdma(outlet) = &mut self.route(node).borrow_mut().fabric
-                && look(&mut outlet.channel).is_err()
+            let Fabric::Rdma(outlet) = &mut self.route(node).borrow_mut().fabric else {
+                continue;
+            };
+            let looked = look(&mut outlet.channel);
+            outlet.count(&mut metrics);
+            if looked.is_err()
                 && let Some(error) = outlet.take_failure()
             {
                 lose(worker, node, error);
             }
         }
+        metrics.queue_pairs_attended = self.rdma.attended.borrow().len() as u64;
+        worker.home().stats().rdma().add(&metrics);
     }
 
     /// The device of this node is gone, and so this node for all whom it reaches by it. Whoever says
@@ -155,9 +178,10 @@ impl Inlets {
         drop(gossamer_executor::spawn(async move {
             loop {
                 sleep(LOOK_PAUSE).await;
-                let is_gone = adapter.poll_event().is_err();
+                let is_gone = adapter.check().is_err();
                 let look = |worker: &Worker, side: &RackSide| {
                     side.poll_connections(worker);
+                    side.look_at_outlets(worker, Channel::nudge);
                     if is_gone {
                         side.lose_device(worker);
                     }

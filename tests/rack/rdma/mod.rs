@@ -6,10 +6,12 @@ const FABRIC: &str = "rdma";
 
 #[path = "../bulk.rs"]
 mod bulk;
+mod cable;
 #[path = "../calls.rs"]
 mod calls;
 #[path = "../churn.rs"]
 mod churn;
+mod counts;
 #[path = "../failpoints.rs"]
 mod failpoints;
 #[path = "../kills.rs"]

@@ -1,44 +1,38 @@
-//! A cable that is pulled: the network device goes down, or the RDMA device is taken away.
+//! A cable that is pulled, as its network device goes down, and one that loses something.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use gossamer_transport::rack::Channel as _;
 use gossamer_transport::rack::rdma::SIGNAL_EVERY;
 
-use crate::rig::{CABLE, Links, Turn, bytes, connect};
+use crate::rig::{CABLE, CREDIT, Links, Turn, bytes, connect};
 
-struct Unplugged;
+/// Something is wrong with the cable, until this order.
+struct Wrong(&'static str);
 
-impl Unplugged {
-    fn new() -> Self {
-        ip("down");
-        Self
+impl Wrong {
+    fn pulled() -> Self {
+        guest("pull");
+        Self("plug")
+    }
+
+    fn lossy() -> Self {
+        guest("lose");
+        Self("keep")
     }
 }
 
-impl Drop for Unplugged {
+impl Drop for Wrong {
     fn drop(&mut self) {
-        ip("up");
-        // Which is gone with the link.
-        for (device, from, to, table) in [
-            ("veth1", "10.98.0.1", "10.98.0.2", "101"),
-            ("veth2", "10.98.0.2", "10.98.0.1", "102"),
-        ] {
-            let route = [
-                "route", "replace", to, "dev", device, "src", from, "table", table,
-            ];
-            run("ip", &route);
-        }
+        guest(self.0);
     }
 }
 
-fn ip(state: &str) {
-    run("ip", &["link", "set", "veth1", state]);
-}
-
-fn run(program: &str, arguments: &[&str]) {
-    let status = Command::new(program).args(arguments).status();
-    assert!(status.expect("it is there").success(), "{arguments:?}");
+/// What the machine of `.ci/vm/guest` does with its devices.
+fn guest(order: &str) {
+    let status = Command::new("bash").args(["/orders/guest", order]).status();
+    assert!(status.expect("it is there").success(), "{order}");
 }
 
 #[test]
@@ -56,7 +50,7 @@ fn pulled_under_load() {
     for _ in 0..2_000 {
         assert!(!turn(), "the cable is plugged in");
     }
-    let _unplugged = Unplugged::new();
+    let _pulled = Wrong::pulled();
     let since = Instant::now();
     while !turn() {}
     println!(
@@ -72,5 +66,30 @@ fn pulled_under_load() {
         assert!(links.answered > 0);
         let unanswered = links.client.into_unanswered().len() as u64;
         assert_eq!(unanswered, links.issued - links.answered);
+    }
+}
+
+/// Nothing follows that would show the other device what it misses, and the one that has sent it
+/// waits for an hour before it sends it again.
+#[test]
+fn the_last_packet_is_lost() {
+    let Some(_turn) = Turn::wait() else { return };
+    let patience = Duration::from_secs(86_400);
+    let [mut one, mut other] = connect(CABLE, SIGNAL_EVERY, patience);
+    let mut send = |seal| {
+        one.channel.push(CREDIT, &[], seal).expect("alive");
+        one.channel.flush().expect("alive");
+    };
+    send(1);
+    while other.inlet.poll().expect("alive") == 0 {}
+    let lossy = Wrong::lossy();
+    send(2);
+    drop(lossy);
+    assert_eq!(other.inlet.poll().expect("alive"), 0, "it was not lost");
+    while other.inlet.poll().expect("alive") == 0 {
+        one.channel.nudge().expect("alive");
+    }
+    while !one.channel.is_settled() {
+        one.channel.poll().expect("alive");
     }
 }

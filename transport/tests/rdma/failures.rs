@@ -3,16 +3,12 @@
 use std::time::Duration;
 
 use gossamer_transport::rack::rdma::{Inlet, Memory, Opening, RdmaError, SIGNAL_EVERY};
-use gossamer_transport::rack::{Channel as _, Layout, Place, Refusal, RingKind};
+use gossamer_transport::rack::{Channel as _, Layout, Refusal};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::rig::{ADDRESS, End, LAYOUT, Links, PATIENCE, Turn, adapter, bytes, connect, memory};
-
-const CREDIT: Place = Place {
-    ring: RingKind::RequestCredit,
-    worker: 0,
-    index: 0,
+use crate::rig::{
+    ADDRESS, CREDIT, End, LAYOUT, Links, PATIENCE, Turn, adapter, bytes, connect, memory,
 };
 
 /// Waits until a channel that sleeps has failed, and returns how.

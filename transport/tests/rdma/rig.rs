@@ -7,7 +7,9 @@ use std::time::Duration;
 use gossamer_transport::rack::rdma::{
     Adapter, Channel, GEOMETRY, Inlet, Live, Memory, Opening, Settings,
 };
-use gossamer_transport::rack::{Channel as _, ClientLink, Layout, Request, TrusteeLink};
+use gossamer_transport::rack::{
+    Channel as _, ClientLink, Layout, Place, Request, RingKind, TrusteeLink,
+};
 
 /// The one test that uses devices now. When it ends, nothing of the library may be left.
 pub(crate) struct Turn {
@@ -35,6 +37,12 @@ pub(crate) const LAYOUT: Layout = Layout {
     writers: 1,
     workers: 1,
     geometry: GEOMETRY,
+};
+/// A place of one word, which may be written again and again.
+pub(crate) const CREDIT: Place = Place {
+    ring: RingKind::RequestCredit,
+    worker: 0,
+    index: 0,
 };
 /// What has the device on which both ends are.
 pub(crate) const ADDRESS: [u8; 4] = [10, 99, 0, 1];

@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rdma_mummy_sys::{ibv_event_type, ibv_port_state};
@@ -33,6 +34,8 @@ pub struct Adapter(Arc<Inside>);
 struct Inside {
     domain: Arc<Domain>,
     device: String,
+    /// Where the system shows the device, as long as there is one.
+    shown: Option<PathBuf>,
     port: Port,
     gid: Gid,
     limits: Limits,
@@ -121,6 +124,7 @@ impl Adapter {
         Ok(Self(Arc::new(Inside {
             domain,
             device: name.to_owned(),
+            shown: shown(name),
             port,
             gid,
             limits,
@@ -138,19 +142,23 @@ impl Adapter {
         self.0.traits.is_in_order
     }
 
-    /// What the device has said of itself since it was asked last: an error if it is gone.
+    /// Looks whether the device is gone; to be called now and then.
     ///
-    /// To be asked when the descriptor is readable.
+    /// Some drivers say so. Others, as that of soft-RoCE, wait with the end of a device until nobody
+    /// uses it, and go on until then; but the system does not show it any more.
     ///
     /// # Errors
     /// [`RdmaError::DeviceGone`].
-    pub fn poll_event(&self) -> Result<(), RdmaError> {
+    pub fn check(&self) -> Result<(), RdmaError> {
         while let Some(event) = self.0.domain.device().poll_event() {
             if event == ibv_event_type::IBV_EVENT_DEVICE_FATAL as u32 {
                 return Err(RdmaError::DeviceGone);
             }
         }
-        Ok(())
+        match &self.0.shown {
+            Some(path) if !path.exists() => Err(RdmaError::DeviceGone),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn domain(&self) -> &Arc<Domain> {
@@ -255,6 +263,16 @@ pub(super) fn gids(device: &Device) -> Result<Vec<Gid>, RdmaError> {
         kind,
     });
     Ok(gids.collect())
+}
+
+/// Where the system shows what programs open of a device.
+fn shown(name: &str) -> Option<PathBuf> {
+    let all = std::fs::read_dir("/sys/class/infiniband_verbs").ok()?;
+    let mut all = all.flatten().map(|entry| entry.path());
+    all.find(|path| {
+        let of = std::fs::read_to_string(path.join("ibdev"));
+        of.is_ok_and(|of| of.trim_end() == name)
+    })
 }
 
 /// The port, and which of its addresses is ours.

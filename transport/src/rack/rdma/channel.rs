@@ -12,6 +12,7 @@ use crate::rack::rdma::error::RdmaError;
 use crate::rack::rdma::memory::Memory;
 use crate::rack::rdma::queue_pair::{Init, QueuePair, ReadyToSend, Reset, Write};
 use crate::rack::rdma::told::told_of;
+use crate::rack::rdma::verbs::POLL_MAX;
 
 /// A channel that has a card for the peer, and none of it yet.
 pub struct Opening {
@@ -66,7 +67,7 @@ pub struct Signals {
     pub every: u64,
     /// Signalled as half of the queue was taken.
     pub full: u64,
-    /// Signalled as the worker was about to sleep.
+    /// Signalled as the worker was about to sleep, or has waited for long.
     pub idle: u64,
     /// Completions that came of them.
     pub completed: u64,
@@ -178,6 +179,23 @@ impl Channel {
         self.alive()
     }
 
+    /// Writes nothing, if it is not known of all that was written that it has arrived; to be called
+    /// some times a second.
+    ///
+    /// When the last packet before a pause is lost, a device asks again only after its time for an
+    /// answer, which is long if the patience is: nothing else tells it. What follows does at once,
+    /// as the peer's device misses what was before.
+    ///
+    /// # Errors
+    /// [`Refusal::Dead`] if something has failed.
+    pub fn nudge(&mut self) -> Result<(), Refusal> {
+        self.look();
+        if !self.is_dead && !self.is_settled() && self.has_room() {
+            self.post_nothing();
+        }
+        self.alive()
+    }
+
     /// Takes what has made the descriptor readable; returns whether there was something.
     pub fn take_events(&mut self) -> bool {
         let taken = self.pair.completions().take_events();
@@ -246,8 +264,8 @@ impl Channel {
                 self.fail(failure);
             }
             match polled {
-                Ok(0) => return,
-                Ok(_) => {}
+                Ok(POLL_MAX..) => {}
+                Ok(_) => return,
                 Err(error) => return self.fail(error),
             }
         }

@@ -2,15 +2,14 @@
 
 use std::fmt::{self, Display};
 
-use rdma_mummy_sys::{ibv_wc_opcode as opcode, ibv_wc_status as status};
+use rdma_mummy_sys::ibv_wc_status as status;
 
 /// What has become of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Completion {
     pub(super) id: u64,
     pub(super) status: Status,
-    pub(super) operation: Operation,
-    /// Of what was received only, as the following.
+    /// Of what was received only, as the following; of all else it may be anything.
     pub(super) immediate: u32,
     pub(super) bytes: u32,
 }
@@ -34,8 +33,6 @@ pub enum Operation {
     Write,
     /// A receive of what the peer says with a WRITE.
     Receive,
-    /// Another, by its number; of what has failed it may mean nothing.
-    Other(u32),
 }
 
 impl Status {
@@ -77,22 +74,11 @@ impl Display for Status {
     }
 }
 
-impl Operation {
-    pub(super) fn of(number: u32) -> Self {
-        match number {
-            opcode::IBV_WC_RDMA_WRITE => Self::Write,
-            opcode::IBV_WC_RECV | opcode::IBV_WC_RECV_RDMA_WITH_IMM => Self::Receive,
-            number => Self::Other(number),
-        }
-    }
-}
-
 impl Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Write => f.write_str("WRITE"),
             Self::Receive => f.write_str("receive"),
-            Self::Other(number) => write!(f, "operation {number}"),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::rack::rdma::error::RdmaError;
 use crate::rack::rdma::memory::Memory;
 use crate::rack::rdma::queue_pair::{QueuePair, ReadyToReceive, Reset};
 use crate::rack::rdma::told::place_of;
+use crate::rack::rdma::verbs::POLL_MAX;
 
 /// Takes what one remote worker writes over one connection.
 ///
@@ -56,7 +57,7 @@ impl Inlet {
         let pair = pair.init(memory.adapter(), true)?;
         let card = pair.card();
         let mut pair = pair.ready_to_receive(memory.adapter(), peer)?;
-        let receives = receives.min(pair.capacity().receives);
+        let receives = pair.capacity().receives;
         pair.post_receives(receives as usize)?;
         let inlet = Self {
             pair,
@@ -101,7 +102,7 @@ impl Inlet {
                 let consumed = std::mem::take(&mut self.consumed);
                 self.failure = self.pair.post_receives(consumed).err();
             }
-            if polled == 0 || count >= TAKEN_MAX {
+            if polled < POLL_MAX || count >= TAKEN_MAX {
                 break;
             }
         }

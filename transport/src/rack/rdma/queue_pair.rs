@@ -92,10 +92,15 @@ impl QueuePair<Reset> {
                 inline_bytes,
             };
             match Pair::new(region, completions, asked) {
-                Ok((pair, capacity)) => {
+                Ok((pair, granted)) => {
                     return Ok(Self {
                         pair,
-                        capacity,
+                        // For what is granted beyond that, the completion queue has no room.
+                        capacity: Capacity {
+                            sends: granted.sends.min(sends),
+                            receives: granted.receives.min(receives),
+                            ..granted
+                        },
                         state: Reset,
                     });
                 }

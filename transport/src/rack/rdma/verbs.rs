@@ -11,7 +11,7 @@
 //! | a pointer of the library | any thread, by calls of the library, which lock what they share | from the call that made it until the drop of its one owner here |
 //! | the words of a region | this process as atomic words; the device, which reads them for what is sent and writes them for peers | as long as the region lives, which keeps the mapping |
 //! | requests that are posted | their owner, by `&mut` (`requests.rs`); the library reads them during the call that posts them, and keeps no pointer | always |
-//! | what the library fills | whoever has declared it | after the call that says it did |
+//! | what the library fills | whoever has declared it | after the call that says it did; it is zero before that, as a call need not fill all of it |
 //!
 //! What a device reads and writes is bounded by the region that it was told of, never by pointers
 //! of ours: a request names words of its queue pair's region and is checked against it.
@@ -24,9 +24,10 @@ use std::ptr::{NonNull, null_mut};
 use std::sync::Arc;
 
 use rdma_mummy_sys as sys;
+use rustix::mm::{Advice, madvise};
 
 use crate::rack::mapping::Mapping;
-use crate::rack::rdma::completion::{Completion, Operation, Status};
+use crate::rack::rdma::completion::{Completion, Status};
 use crate::rack::rdma::error::{RdmaError, made, ok};
 use crate::rack::rdma::live::{Counted, Kind};
 use crate::rack::rdma::queue_pair::Capacity;
@@ -228,6 +229,15 @@ impl Region {
         let flags = sys::ibv_access_flags::IBV_ACCESS_LOCAL_WRITE.0
             | sys::ibv_access_flags::IBV_ACCESS_REMOTE_WRITE.0;
         let (pointer, bytes) = (words.as_ptr().cast_mut().cast(), size_of_val(words));
+        // Where a fork shares pages with the child, our next write would get a page of its own, and
+        // the device would stay with the old one.
+        // SAFETY: row 2: it is mapped, in whole pages; only what a child has is changed.
+        unsafe { madvise(pointer, bytes, Advice::LinuxDontFork) }.map_err(|source| {
+            RdmaError::System {
+                call: "madvise",
+                source: source.into(),
+            }
+        })?;
         let domain_pointer = domain.pointer.as_ptr();
         // SAFETY: rows 1 and 2: the words are mapped as long as the region lives, and are atomics,
         // of which whatever the device stores is a value.
@@ -286,22 +296,23 @@ impl CompletionQueue {
         })
     }
 
-    /// Takes some of what has completed; returns how many that were.
+    /// Takes some of what has completed; returns how many that were: fewer than [`POLL_MAX`] if there
+    /// were no more.
     pub(super) fn poll(&self, mut each: impl FnMut(Completion)) -> Result<usize, RdmaError> {
-        let mut found = [const { MaybeUninit::<sys::ibv_wc>::uninit() }; POLL_MAX];
+        // Of what has failed, and of what was sent, devices fill a part.
+        let mut found = [const { MaybeUninit::<sys::ibv_wc>::zeroed() }; POLL_MAX];
         let (queue, target) = (self.pointer.as_ptr(), found.as_mut_ptr().cast());
         // SAFETY: rows 1 and 4: there is room for so many.
         let count = unsafe { sys::ibv_poll_cq(queue, POLL_MAX as c_int, target) };
         let count = usize::try_from(count).map_err(|_| RdmaError::Overrun)?;
         for completion in &found[..count] {
-            // SAFETY: row 4: so many were filled.
+            // SAFETY: row 4; and any bits are a value of its fields.
             let completion = unsafe { completion.assume_init_ref() };
             // SAFETY: any bits are a number.
             let immediate = unsafe { completion.imm_data_invalidated_rkey_union.imm_data };
             each(Completion {
                 id: completion.wr_id,
                 status: Status(completion.status),
-                operation: Operation::of(completion.opcode),
                 immediate: u32::from_be(immediate),
                 bytes: completion.byte_len,
             });
@@ -478,7 +489,7 @@ fn unblock(descriptor: &impl AsFd) -> Result<(), RdmaError> {
 }
 
 /// The most that one poll takes.
-const POLL_MAX: usize = 16;
+pub(super) const POLL_MAX: usize = 16;
 /// More than devices have.
 const GIDS_MAX: usize = 1024;
 const EIO: c_int = 5;
