@@ -12,6 +12,8 @@ mod load;
 mod node;
 mod process;
 mod raw_tcp;
+#[cfg(feature = "rdma")]
+pub mod rdma;
 mod rivals;
 mod shared_words;
 mod sizes;

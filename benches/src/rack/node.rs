@@ -24,6 +24,8 @@ use crate::harness::machine::Machine;
 pub(super) enum Fabric {
     Shm,
     Tcp,
+    #[cfg(feature = "rdma")]
+    Rdma,
 }
 
 impl Fabric {
@@ -35,6 +37,8 @@ impl fmt::Display for Fabric {
         f.write_str(match self {
             Self::Shm => "shm",
             Self::Tcp => "tcp",
+            #[cfg(feature = "rdma")]
+            Self::Rdma => "rdma",
         })
     }
 }
@@ -138,6 +142,9 @@ impl Shape {
                     ("GOSSAMER_KEY", "c0de".repeat(16)),
                     ("GOSSAMER_FABRIC", self.fabric.to_string()),
                 ]);
+                #[cfg(feature = "rdma")]
+                variables
+                    .extend(super::rdma::device().map(|device| ("GOSSAMER_RDMA_DEVICE", device)));
             }
             Process::start(&Part::Node(plan), &variables)
         };

@@ -24,6 +24,8 @@ pub(super) enum Part {
     PingPong(PingPong),
     Stream(Stream),
     Rival(Rival),
+    #[cfg(feature = "rdma")]
+    Verbs(super::rdma::Side),
 }
 
 /// What one side of a measurement has done.
@@ -54,6 +56,8 @@ pub fn play_part() {
         Part::PingPong(side) => say(&side.play()),
         Part::Stream(side) => say(&side.play()),
         Part::Rival(side) => say(&side.play()),
+        #[cfg(feature = "rdma")]
+        Part::Verbs(side) => say(&side.play()),
     }
     std::process::exit(0);
 }

@@ -1,0 +1,203 @@
+//! Question: what does a delegated operation cost over RDMA, next to plain verbs of the same device?
+//!
+//! Both nodes are processes of one host, which is what there is; the device is the one that
+//! `GOSSAMER_RDMA_DEVICE` names, or the first. Soft-RoCE will do, as ratios are what counts.
+
+mod limits;
+mod talk;
+mod verbs;
+
+use gossamer_transport::rack::rdma::survey;
+
+pub(in crate::rack) use self::limits::Side;
+use self::limits::{Stream, ping_pong, slots, stream};
+use super::load::{How, Load, Outcome, Sides};
+use super::node::{Fabric, Job, Shape};
+use crate::harness::Options;
+use crate::harness::bench::{Bench, Effort};
+use crate::harness::report::{Ratio, Report};
+
+/// Measures, prints, and writes the files that are asked for.
+///
+/// The program that calls this calls [`play_part`](super::play_part) first, as it is started again
+/// for each process.
+pub fn run(options: &Options) {
+    let Some(device) = device() else {
+        return eprintln!("rdma: this host has no RDMA device; `.ci/vm/run` starts one that has");
+    };
+    let mut bench = Bench::start("rdma", &format!("device {device}"), options);
+    requests(&mut bench, &device);
+    settings(&mut bench, &device);
+}
+
+/// The one that is asked for, or the first.
+pub(super) fn device() -> Option<String> {
+    let first = || Some(survey().ok()?.into_iter().next()?.name);
+    std::env::var("GOSSAMER_RDMA_DEVICE").ok().or_else(first)
+}
+
+/// What is asked for over RDMA, and the same bytes by plain verbs.
+fn requests(bench: &mut Bench, device: &str) {
+    let machine = &bench.machine.clone();
+    let two = &Shape::of_processes(machine, 2, Fabric::Rdma);
+    let mut report = Report::new(REQUESTS, &bench.options);
+    for bytes in [64, 256, 1024] {
+        report.row(&format!("verbs, ping-pong of {bytes}"), move |millis| {
+            ping_pong(machine, device, bytes, millis)
+        });
+    }
+    for (payload, of) in [(8, 64), (208, 256), (976, 1024)] {
+        let name = format!("rdma, 1 task, slots of about {of}");
+        report.row(&name, move |millis| {
+            rate(two, How::Apply, 1, payload, millis)
+        });
+    }
+    for bytes in [64, 256, 1024] {
+        report.row(&format!("verbs, messages of {bytes}"), move |millis| {
+            stream(machine, device, Stream::of(bytes), millis)
+        });
+    }
+    report.row("verbs, requests in slots", move |millis| {
+        let slots = slots(machine, device, [SLOT_BYTES; 2], SLOTS, millis);
+        slots * REQUESTS_OF_A_SLOT
+    });
+    for tasks in [64, 256, 1024] {
+        report.row(&format!("rdma, {tasks} tasks"), move |millis| {
+            rate(two, How::Apply, tasks, 8, millis)
+        });
+    }
+    report.row("rdma, apply_then, 1024 under way", move |millis| {
+        rate(two, How::ApplyThen, 1024, 8, millis)
+    });
+    for (payload, of) in [(208, 256), (976, 1024)] {
+        let name = format!("rdma, 64 tasks, payload of {payload}, for slots of {of}");
+        report.row(&name, move |millis| {
+            rate(two, How::Apply, 64, payload, millis)
+        });
+    }
+    let effort = effort(bench);
+    report.run(&RATIOS, bench, effort);
+}
+
+/// What the settings of a queue pair do to a stream of messages by plain verbs.
+fn settings(bench: &mut Bench, device: &str) {
+    let machine = &bench.machine.clone();
+    let mut report = Report::new(SETTINGS, &bench.options);
+    let mut row = |name: String, of: Stream| {
+        report.row(&name, move |millis| stream(machine, device, of, millis));
+    };
+    for signal_every in [1, 10, 100, 1000] {
+        let of = Stream::of(64);
+        row(
+            format!("64 bytes, 1 in {signal_every} signalled"),
+            Stream { signal_every, ..of },
+        );
+    }
+    for bytes in [64, 256, 512] {
+        let of = Stream::of(bytes);
+        row(
+            format!("{bytes} bytes, not inline"),
+            Stream {
+                is_inline: false,
+                ..of
+            },
+        );
+        row(format!("{bytes} bytes, inline"), of);
+    }
+    for chain in [1, 4, 32] {
+        let of = Stream::of(64);
+        row(
+            format!("64 bytes, chains of {chain}"),
+            Stream { chain, ..of },
+        );
+    }
+    // Of two hosts with so many cores each: one for each worker and node, or for each two workers.
+    for workers in [1, 4, 16] {
+        for (kind, pairs) in [("linear", workers), ("quadratic", workers * workers)] {
+            let of = Stream::of(64);
+            row(
+                format!("64 bytes, {workers} workers, {kind}: {pairs} queue pairs"),
+                Stream { pairs, ..of },
+            );
+        }
+    }
+    let effort = effort(bench);
+    report.run(&[], bench, effort);
+}
+
+/// Requests a second.
+fn rate(shape: &Shape, how: How, depth: usize, bytes: usize, millis: u64) -> f64 {
+    let load = Load {
+        how,
+        sides: Sides::One,
+        depth,
+        bytes,
+        millis,
+    };
+    shape.run::<Outcome>(&Job::Load(load)).rate
+}
+
+fn effort(bench: &Bench) -> Effort {
+    if bench.options.quick {
+        Effort {
+            rounds: 3,
+            millis: 300,
+        }
+    } else {
+        Effort {
+            rounds: 9,
+            millis: 500,
+        }
+    }
+}
+
+const REQUESTS: &str = "rdma: two processes, one worker each, idle strategy spin";
+const SETTINGS: &str = "verbs: messages one way, 1 in 1000 signalled, inline, one at a time";
+/// As ours are, and as many under way.
+const SLOT_BYTES: usize = 1024;
+const SLOTS: usize = 8;
+/// Of eight bytes: two words each.
+const REQUESTS_OF_A_SLOT: f64 = 63.0;
+
+const RATIOS: [Ratio; 8] = [
+    (
+        "round trip, in ping-pongs of 64 (asked: at most 1.35)",
+        "verbs, ping-pong of 64",
+        "rdma, 1 task, slots of about 64",
+    ),
+    (
+        "round trip, in ping-pongs of 256 (asked: at most 1.35)",
+        "verbs, ping-pong of 256",
+        "rdma, 1 task, slots of about 256",
+    ),
+    (
+        "round trip, in ping-pongs of 1024 (asked: at most 1.35)",
+        "verbs, ping-pong of 1024",
+        "rdma, 1 task, slots of about 1024",
+    ),
+    (
+        "64 tasks, to messages of 64 one at a time",
+        "rdma, 64 tasks",
+        "verbs, messages of 64",
+    ),
+    (
+        "1024 tasks, to messages of 64 one at a time (asked: 10)",
+        "rdma, 1024 tasks",
+        "verbs, messages of 64",
+    ),
+    (
+        "apply_then, to messages of 64 one at a time",
+        "rdma, apply_then, 1024 under way",
+        "verbs, messages of 64",
+    ),
+    (
+        "1024 tasks, to requests in slots (asked: 0.8)",
+        "rdma, 1024 tasks",
+        "verbs, requests in slots",
+    ),
+    (
+        "apply_then, to requests in slots",
+        "rdma, apply_then, 1024 under way",
+        "verbs, requests in slots",
+    ),
+];
