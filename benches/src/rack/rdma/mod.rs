@@ -41,6 +41,8 @@ pub(super) fn device() -> Option<String> {
 fn round_trips(bench: &mut Bench, device: &str) {
     let machine = &bench.machine.clone();
     let two = &Shape::of_processes(machine, 2, Fabric::Rdma);
+    // What is ours of it: here the bytes take next to no time.
+    let shm = &Shape::of_processes(machine, 2, Fabric::Shm);
     let mut report = Report::new(ROUND_TRIPS, &bench.options);
     for bytes in [64, 256, 1024] {
         report.row(&format!("verbs, ping-pong of {bytes}"), move |millis| {
@@ -53,6 +55,9 @@ fn round_trips(bench: &mut Bench, device: &str) {
             rate(two, How::Apply, 1, payload, millis)
         });
     }
+    report.row("shm, 1 task", move |millis| {
+        rate(shm, How::Apply, 1, 8, millis)
+    });
     let effort = effort(bench);
     report.run(&RATIOS_OF_ROUND_TRIPS, bench, effort);
 }
