@@ -80,14 +80,17 @@ fn settled(
     let asked = |rdma: &RdmaMetrics| rdma.signals_every + rdma.signals_full + rdma.signals_idle;
     let began = Instant::now();
     loop {
-        let workers = nodes.run_on(node, async { gossamer::metrics() });
+        let workers = nodes.run_on(node, async {
+            // They look when they have nothing to do.
+            gossamer::time::sleep(LOOK_PAUSE).await;
+            gossamer::metrics()
+        });
         let workers: Vec<_> = workers.into_iter().map(|worker| worker.rdma).collect();
         let is_done = |rdma: &RdmaMetrics| rdma.completions == asked(rdma);
         if is_known(&workers) && workers.iter().all(is_done) {
             return workers;
         }
         assert!(began.elapsed() < PATIENCE, "{workers:?}");
-        std::thread::sleep(LOOK_PAUSE);
     }
 }
 
