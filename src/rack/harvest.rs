@@ -15,26 +15,36 @@ use crate::rack::visit::Returned;
 use crate::worker::Worker;
 
 impl RackSide {
-    /// Takes results, and acts on each. Those of a batch that lie in its slot are lent out, so that
+    /// Takes results, and acts on each: those of a batch, and of further ones while they are few, so
+    /// that what comes of them goes out together. Those that lie in a slot are lent out, so that
     /// nothing of the route is borrowed meanwhile.
     #[inline(never)] // so that a turn without results stays short
     pub(super) fn harvest(&self, worker: &Worker, node: u32, at: usize) -> Result<bool, Nonsense> {
         let nonsense = |_| Nonsense("batch of results");
-        let mut route = self.route(node).borrow_mut();
-        let lent = route.pairs[at].client.lend_results().map_err(nonsense)?;
-        drop(route);
-        let mut harvested = lent.is_some();
-        let acted = match lent {
-            Some(mut results) => {
-                let acted = self.act_on_all(worker, node, at, &mut results);
-                let mut route = self.route(node).borrow_mut();
-                let unreadable = acted.err().flatten();
-                route.pairs[at].client.give_back(results, unreadable);
-                acted.map_err(|_| Nonsense("batch of results"))
+        let mut taken = 0;
+        let mut unpublished = 0;
+        let mut harvested = false;
+        let acted = loop {
+            let mut route = self.route(node).borrow_mut();
+            let lent = route.pairs[at].client.lend_results().map_err(nonsense)?;
+            drop(route);
+            let Some(mut results) = lent else {
+                break match harvested {
+                    true => Ok(()),
+                    false => self
+                        .harvest_long(worker, node, at)
+                        .map(|long| harvested = long),
+                };
+            };
+            harvested = true;
+            taken += u32::from(results.left());
+            let acted = self.act_on_all(worker, (node, at), &mut results, &mut unpublished);
+            let mut route = self.route(node).borrow_mut();
+            let unreadable = acted.err().flatten();
+            route.pairs[at].client.give_back(results, unreadable);
+            if acted.is_err() || taken >= RESULTS_PER_BATCH {
+                break acted.map_err(|_| Nonsense("batch of results"));
             }
-            None => self
-                .harvest_long(worker, node, at)
-                .map(|long| harvested = long),
         };
         let mut route = self.route(node).borrow_mut();
         route.publish_requests(at);
@@ -70,16 +80,15 @@ impl RackSide {
     fn act_on_all(
         &self,
         worker: &Worker,
-        node: u32,
-        at: usize,
+        (node, at): (u32, usize),
         results: &mut ResultReader,
+        unpublished: &mut u32,
     ) -> Result<(), Option<WireError>> {
         let mut acted = None;
-        let mut count = 0;
         while acted.is_none() {
             // Whatever was before: a task that awaits one of these may be polled at once.
             worker.client.queue_wakes(false);
-            let some = || acted = Some(self.act_on_some(worker, node, at, results, &mut count));
+            let some = || acted = Some(self.act_on_some(worker, (node, at), results, unpublished));
             contain(some, |panic| worker.report(panic));
         }
         acted.expect("it went on until then")
@@ -91,20 +100,19 @@ impl RackSide {
     fn act_on_some(
         &self,
         worker: &Worker,
-        node: u32,
-        at: usize,
+        (node, at): (u32, usize),
         results: &mut ResultReader,
-        count: &mut u32,
+        unpublished: &mut u32,
     ) -> Result<(), Option<WireError>> {
         loop {
             let mut settled = Ok(());
             let taken = results.take_inline(|status, bytes| {
                 let mut route = self.route(node).borrow_mut();
-                if *count == RESULTS_PER_BATCH {
-                    *count = 0;
+                if *unpublished == RESULTS_PER_BATCH {
+                    *unpublished = 0;
                     route.publish_requests(at);
                 }
-                *count += 1;
+                *unpublished += 1;
                 let note = route.pairs[at].client.take_note();
                 drop(route);
                 match note {
@@ -126,7 +134,8 @@ impl RackSide {
     }
 }
 
-/// After so many results, what came of them is published: the other side works meanwhile.
+/// After so many results, what came of them is published: the other side works meanwhile. So many
+/// are enough for a turn.
 const RESULTS_PER_BATCH: u32 = 32;
 /// The status of a value and nothing else.
 const PLAIN: u8 = Status::Value { has_table: false }.to_byte();
