@@ -18,6 +18,7 @@ use crate::counters::Counters;
 use crate::current::{Entered, is_entered, with_current};
 use crate::executor::{Executor, Resident};
 use crate::idle::{Company, Idle, Idler, Step, await_looks};
+use crate::io::{Events, Reactor};
 use crate::oversubscription::{Running, has_others, is_oversubscribed};
 use crate::remote::Message;
 
@@ -55,13 +56,11 @@ impl Executor {
             let progressed = self.turn(residents);
             let turns = self.tally.turns.get() + 1;
             self.tally.turns.set(turns);
-            if self.is_io_due(turns, progressed) && self.look_at_io() {
+            let found = self.is_io_due(turns, progressed) && self.look_at_io(progressed);
+            if progressed || found {
                 idler.progressed();
-                continue;
-            }
-            if progressed {
-                idler.progressed();
-                self.tally.busy_turns.set(self.tally.busy_turns.get() + 1);
+                let busy_turns = self.tally.busy_turns.get() + u64::from(progressed);
+                self.tally.busy_turns.set(busy_turns);
                 if turns.is_multiple_of(TURNS_PER_LOOK) {
                     self.look_at_time();
                     self.expect_io_by(turns);
@@ -252,22 +251,29 @@ impl Executor {
 
     /// Wakes who waits for descriptors that have become ready; `true` if there were any.
     #[cold]
-    fn look_at_io(&self) -> bool {
+    fn look_at_io(&self, progressed: bool) -> bool {
         let until_next = match self.io_looks_in_vain.get() < LOOKS_BEFORE_QUIET {
             true => TURNS_PER_IO,
             false => TURNS_PER_QUIET_IO,
         };
         self.io_due.set(self.tally.turns.get() + until_next);
-        self.wait_for_io(Some(Duration::ZERO))
+        // To read in vain counts as progress, which puts off a sleep: not if others need the core.
+        let may_read_in_vain = !progressed && self.company() == Company::Apart;
+        self.ask_for_io(|reactor, events| match may_read_in_vain {
+            true => reactor.look(events, wake),
+            false => reactor.wait(events, Some(Duration::ZERO), wake),
+        })
     }
 
     fn wait_for_io(&self, timeout: Option<Duration>) -> bool {
+        self.ask_for_io(|reactor, events| reactor.wait(events, timeout, wake))
+    }
+
+    fn ask_for_io(&self, ask: impl FnOnce(&Reactor, &mut Events) -> bool) -> bool {
         let watched = self.watched.get().expect("made before it is due");
         // Out while wakers run, which are foreign code.
         let mut events = watched.events.take();
-        let any = watched.reactor.wait(&mut events, timeout, |waker| {
-            contain(|| waker.wake());
-        });
+        let any = ask(&watched.reactor, &mut events);
         watched.events.replace(events);
         // One that parks at once sees them then, and one call says as much as two.
         self.io_is_lively.set(any && self.config.idle != Idle::Park);
@@ -325,6 +331,11 @@ impl Executor {
     fn sees_work(&self) -> bool {
         self.has_messages() || self.tasks.queued() > 0 || self.is_stopping.get()
     }
+}
+
+/// Wakes who has waited for a descriptor.
+fn wake(waker: Waker) {
+    contain(|| waker.wake());
 }
 
 /// Stops the current executor when it is dropped: at the end of a task, or at its panic.

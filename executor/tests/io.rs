@@ -14,7 +14,7 @@ use std::thread;
 use futures::executor::block_on;
 use futures::future::join_all;
 use gossamer_executor::io::{Interest, Watch};
-use gossamer_executor::{Claim, Config, Executor, Idle, spawn, yield_now};
+use gossamer_executor::{Claim, Config, Executor, Idle, spawn, with_current, yield_now};
 
 /// Runs `future` on an executor of this thread.
 fn run<F: Future + 'static>(idle: Idle, future: F) -> F::Output {
@@ -65,6 +65,43 @@ fn data_wakes_a_sleeper() {
                 assert_eq!(read(&ours, &mut answer).await.expect("open"), 1);
                 assert_eq!(answer[0], byte);
             }
+        });
+        echo.join().expect("no panic");
+    }
+}
+
+/// A descriptor that all events are of is read without asking first, by an executor with a core to
+/// itself. Another that becomes ready then is seen all the same, and so is the end.
+#[test]
+fn another_beside_one_that_all_events_are_of() {
+    for idle in [Idle::Park, Idle::Adaptive, Idle::Spin] {
+        let (busy, mut theirs) = pair();
+        let (quiet, mut other) = pair();
+        let echo = thread::spawn(move || {
+            let mut byte = [0];
+            for _ in 0..100 {
+                theirs.read_exact(&mut byte).expect("ours");
+                theirs.write_all(&byte).expect("ours");
+            }
+            other.write_all(b"x").expect("ours");
+            theirs.read_exact(&mut byte).expect("ours");
+        });
+        run(idle, async move {
+            with_current(|executor| executor.expect("runs").set_neighbours(false));
+            let mut answer = [0, 0];
+            let waits = spawn(async move {
+                let mut byte = [0];
+                read(&quiet, &mut byte).await.map(|_| byte)
+            });
+            for byte in 0..100 {
+                write_all(&busy, &[byte]).await.expect("open");
+                assert_eq!(read(&busy, &mut answer).await.expect("open"), 1);
+                assert_eq!(answer[0], byte);
+            }
+            let read_beside = waits.await.expect("no panic");
+            assert_eq!(read_beside.expect("open"), *b"x");
+            write_all(&busy, b"!").await.expect("open");
+            assert_eq!(read(&busy, &mut answer).await.expect("open"), 0);
         });
         echo.join().expect("no panic");
     }

@@ -6,7 +6,8 @@
 //! wait for it as well: the executor that watches it wakes them.
 //!
 //! Cost: one `epoll_ctl` in the life of a descriptor, and one `epoll_wait` for all the events of
-//! some turns, or of a sleep.
+//! some turns, or of a sleep. While all events are of one descriptor, an executor that has a core
+//! to itself and nothing to do reads it without asking, and asks for all at every 16th look only.
 
 mod poller;
 mod reactor;

@@ -21,7 +21,18 @@ pub(crate) struct Reactor {
 #[derive(Debug, Default)]
 struct Table {
     sources: Slab<Arc<Source>>,
+    lone: Lone,
     is_closed: bool,
+}
+
+/// The one whose events have come without those of others.
+#[derive(Debug, Default)]
+struct Lone {
+    key: usize,
+    /// So many in a row.
+    events: u32,
+    /// Looks at it alone since the last of them.
+    looks: u32,
 }
 
 /// A descriptor that a reactor watches.
@@ -83,11 +94,14 @@ impl Reactor {
         let mut any = false;
         for event in events.iter() {
             any = true;
+            let mut table = self.table();
+            table.lone.count(event.key);
             // One whose descriptor has just gone, or whose place another has taken: that one looks
             // once more than it need.
-            let Some(source) = self.table().sources.get(event.key).cloned() else {
+            let Some(source) = table.sources.get(event.key).cloned() else {
                 continue;
             };
+            drop(table);
             if event.readable {
                 source.set_ready(Interest::Read, event.read_ended, &mut wake);
             }
@@ -96,6 +110,21 @@ impl Reactor {
             }
         }
         any
+    }
+
+    /// As [`wait`](Self::wait) without waiting, for who has nothing else to do. If the events come
+    /// from one descriptor alone, most looks have it read instead, whether there is something or
+    /// not.
+    ///
+    /// A read in vain takes the system as long as to report an event and to have it fetched, but
+    /// what has come is there one call earlier. It is reported all the same at the next look at
+    /// all, which costs another read in vain.
+    pub(crate) fn look(&self, events: &mut Events, wake: impl FnMut(Waker)) -> bool {
+        let Some(source) = self.table().take_lone() else {
+            return self.wait(events, Some(Duration::ZERO), wake);
+        };
+        source.set_ready(Interest::Read, false, wake);
+        true
     }
 
     /// Ends the wait that is under way, or else the next one; from any thread.
@@ -138,5 +167,88 @@ impl Registration {
             drop(table);
             drop(source);
         }
+    }
+}
+
+impl Table {
+    /// The source that is to be read without asking, if this look is such a one.
+    fn take_lone(&mut self) -> Option<Arc<Source>> {
+        let source = self.sources.get(self.lone.key)?;
+        // Else nobody waits for it, and it may be ready for ever.
+        let is_next = source.is_blocked(Interest::Read) && self.lone.is_next();
+        is_next.then(|| Arc::clone(source))
+    }
+}
+
+impl Lone {
+    /// An event has come of this key.
+    fn count(&mut self, key: usize) {
+        if self.key != key {
+            *self = Self {
+                key,
+                ..Self::default()
+            };
+        }
+        self.events = self.events.saturating_add(1);
+        self.looks = 0;
+    }
+
+    /// Whether the next look is at it alone.
+    fn is_next(&mut self) -> bool {
+        if self.events < EVENTS_ALONE || self.looks == LOOKS_ALONE_MAX {
+            return false;
+        }
+        self.looks += 1;
+        !self.looks.is_multiple_of(LOOKS_PER_WAIT)
+    }
+}
+
+/// A descriptor is read without asking when so many events in a row were its own.
+const EVENTS_ALONE: u32 = 8;
+/// One in so many looks is at all descriptors: they then wait five microseconds longer at most.
+const LOOKS_PER_WAIT: u32 = 16;
+/// After so many looks without an event all look at all, about 20 microseconds.
+const LOOKS_ALONE_MAX: u32 = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many of the next looks are at it alone.
+    fn looks_alone(lone: &mut Lone, looks: u32) -> usize {
+        (0..looks).filter(|_| lone.is_next()).count()
+    }
+
+    #[test]
+    fn a_descriptor_is_read_without_asking_once_it_is_alone() {
+        let mut lone = Lone::default();
+        for _ in 1..EVENTS_ALONE {
+            lone.count(3);
+            assert!(!lone.is_next());
+        }
+        lone.count(3);
+        assert!(lone.is_next());
+    }
+
+    #[test]
+    fn all_are_looked_at_now_and_then_and_after_a_while_always() {
+        let mut lone = Lone::default();
+        (0..EVENTS_ALONE).for_each(|_| lone.count(3));
+        for _ in 0..LOOKS_ALONE_MAX / LOOKS_PER_WAIT {
+            let at_one = looks_alone(&mut lone, LOOKS_PER_WAIT);
+            assert_eq!(at_one, LOOKS_PER_WAIT as usize - 1);
+        }
+        assert_eq!(looks_alone(&mut lone, 1000), 0);
+        lone.count(3);
+        assert!(lone.is_next(), "it is alone still");
+    }
+
+    #[test]
+    fn an_event_of_another_ends_it() {
+        let mut lone = Lone::default();
+        (0..EVENTS_ALONE).for_each(|_| lone.count(3));
+        lone.count(4);
+        lone.count(3);
+        assert_eq!(looks_alone(&mut lone, 1000), 0);
     }
 }

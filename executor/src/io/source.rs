@@ -134,6 +134,11 @@ impl Source {
         }
     }
 
+    /// Whether an operation waits for the next event.
+    pub(crate) fn is_blocked(&self, interest: Interest) -> bool {
+        self.direction(interest).is_blocked
+    }
+
     /// A future waits no more.
     pub(crate) fn leave(&self, interest: Interest, place: usize) {
         let waker = self.direction(interest).waiters.try_remove(place);
