@@ -1,5 +1,6 @@
 //! A program from its start to its end, on a thread of its own.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, channel};
 use std::thread;
@@ -81,8 +82,9 @@ pub(crate) fn run(daemon: &Arc<Daemon>, program: Program, sender: Sender, receiv
         note: None,
         heard,
     };
-    listen_to_launcher(daemon, &events, receiver, program.is_attached);
-    if let Err(refusal) = control.await_go() {
+    let is_heard = listen_to_launcher(daemon, &events, receiver, program.is_attached);
+    let go = is_heard.map_err(|error| control.not_started(0, &error));
+    if let Err(refusal) = go.and_then(|()| control.await_go()) {
         daemon.programs.withdraw(&running);
         let _ = sender.send(&FromProgram::Refused(refusal)); // or it has gone
         return;
@@ -164,8 +166,9 @@ impl Control<'_> {
             }
             self.to_nodes.push(to_node);
             self.streams[node as usize] = 2;
-            spawn_listener(events, node, receiver);
-            spawn_copier(events, &self.running, node, said);
+            spawn_listener(events, node, receiver)
+                .and_then(|()| spawn_copier(events, &self.running, node, said))
+                .map_err(|error| self.not_started(node, &error))?;
             // If it is not heard, that shows at the other end of this connection.
             let _ = sender.send(&ToNode::Start { rendezvous });
         }
@@ -174,6 +177,15 @@ impl Control<'_> {
             let _ = launcher.send(&FromProgram::Started); // as above
         }
         Ok(())
+    }
+
+    /// There is no thread for a node.
+    fn not_started(&self, node: u32, error: &io::Error) -> Refusal {
+        Refusal::NotStarted {
+            node,
+            host: self.daemon.card.name.clone(),
+            cause: error.to_string(),
+        }
     }
 
     /// Until all is over.
@@ -359,9 +371,9 @@ fn listen_to_launcher(
     events: &mpsc::Sender<Event>,
     mut receiver: Receiver,
     is_attached: bool,
-) {
+) -> io::Result<()> {
     if !is_attached {
-        return;
+        return Ok(());
     }
     let silence = daemon.settings.silence;
     let events = events.clone();
@@ -373,10 +385,14 @@ fn listen_to_launcher(
         }
         let _ = events.send(Event::LauncherLost);
     };
-    spawn(listen);
+    spawn(listen)
 }
 
-fn spawn_listener(events: &mpsc::Sender<Event>, node: u32, mut receiver: Receiver) {
+fn spawn_listener(
+    events: &mpsc::Sender<Event>,
+    node: u32,
+    mut receiver: Receiver,
+) -> io::Result<()> {
     let events = events.clone();
     spawn(move || {
         let error = loop {
@@ -390,7 +406,7 @@ fn spawn_listener(events: &mpsc::Sender<Event>, node: u32, mut receiver: Receive
             _ => Loss::Closed,
         };
         let _ = events.send(Event::NodeLost(node, loss));
-    });
+    })
 }
 
 /// Copies what a node says into the log, and to the launcher.
@@ -399,7 +415,7 @@ fn spawn_copier(
     running: &Arc<Running>,
     node: u32,
     mut receiver: Receiver,
-) {
+) -> io::Result<()> {
     let (events, running) = (events.clone(), running.clone());
     spawn(move || {
         while let Ok(chunk) = receiver.receive::<Chunk>() {
@@ -410,12 +426,9 @@ fn spawn_copier(
             }
         }
         let _ = events.send(Event::AllPrinted(node)); // as above
-    });
+    })
 }
 
-/// If there is no thread, there is no memory either, and the daemon had better end.
-fn spawn(f: impl FnOnce() + Send + 'static) {
-    thread::Builder::new()
-        .spawn(f)
-        .expect("a thread can be started");
+fn spawn(f: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    thread::Builder::new().spawn(f).map(drop)
 }

@@ -1,6 +1,7 @@
 //! Where the nodes of a program are to be, and the start of all of them at once.
 
 use std::sync::Arc;
+use std::thread;
 
 use super::Daemon;
 use super::lease::{self, Lease};
@@ -74,12 +75,13 @@ pub(crate) fn open_leases(
     program: &Program,
     running: &Arc<Running>,
 ) -> Result<Vec<Lease>, Refusal> {
-    let mut salt = [0; 32];
-    getrandom::fill(&mut salt).map_err(|error| Refusal::NotStarted {
-        node: 0,
+    let not_started = |node: u32, cause: String| Refusal::NotStarted {
+        node,
         host: daemon.card.name.clone(),
-        cause: error.to_string(),
-    })?;
+        cause,
+    };
+    let mut salt = [0; 32];
+    getrandom::fill(&mut salt).map_err(|error| not_started(0, error.to_string()))?;
     let key = daemon.key.derive(KEY_CONTEXT, &salt);
     let plan = |node: u32| NodePlan {
         program: running.id.clone(),
@@ -94,12 +96,18 @@ pub(crate) fn open_leases(
         on_node_loss: program.on_node_loss,
         silence_millis: daemon.settings.silence.as_millis() as u64,
     };
-    std::thread::scope(|scope| {
-        let open = |placed| scope.spawn(move || lease::open(daemon, placed, plan(placed.node)));
-        let opening: Vec<_> = running.nodes.iter().map(open).collect();
+    thread::scope(|scope| {
+        let opening: Vec<_> = (running.nodes.iter())
+            .map(|placed| {
+                let plan = plan(placed.node);
+                let open = move || lease::open(daemon, placed, plan);
+                let opening = thread::Builder::new().spawn_scoped(scope, open);
+                opening.map_err(|error| not_started(placed.node, error.to_string()))
+            })
+            .collect();
         let opened = opening
             .into_iter()
-            .map(|thread| thread.join().expect("no panic"));
+            .map(|thread| thread.and_then(|thread| thread.join().expect("no panic")));
         opened.collect()
     })
 }
