@@ -78,6 +78,7 @@ impl RackSide {
     fn close_route(&self, worker: &Worker, node: u32) -> Vec<(Option<Continuation>, CallError)> {
         let mut route = self.route(node).borrow_mut();
         route.kill();
+        route.tell_closed(worker.home().stats());
         let pairs = route.take_pairs();
         drop(route);
         let mut ended = Vec::new();

@@ -42,6 +42,7 @@ mod entry;
 mod envelope;
 mod error;
 mod failpoints;
+mod figures;
 mod handles;
 mod harvest;
 mod held;

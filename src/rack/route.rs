@@ -17,6 +17,7 @@ use crate::rack::connection::Connection;
 use crate::rack::continuation::Continuation;
 use crate::rack::entry::CallWord;
 use crate::rack::envelope::{Kind, Nonsense, Relative};
+use crate::rack::figures::Told;
 use crate::rack::held::Held;
 use crate::rack::peer::Peer;
 use crate::rack::rdma::Outlet;
@@ -37,8 +38,7 @@ pub(crate) struct Route {
     /// Since when something waits to be written together with what comes of more.
     pub(crate) gathers_since: Option<Instant>,
     pub(crate) is_dead: bool,
-    /// So many slot images have been counted.
-    images_taken: u64,
+    pub(crate) told: Told,
     /// Whether the node is not being lost, as all workers see it.
     liveness: Arc<AtomicBool>,
 }
@@ -120,7 +120,7 @@ impl Route {
             connection: Connection::None,
             gathers_since: None,
             is_dead: false,
-            images_taken: 0,
+            told: Told::default(),
         }
     }
 
@@ -286,17 +286,6 @@ impl Route {
             }
             Fabric::Rdma(outlet) => publish(&mut self.pairs, outlet.as_mut()),
         }
-    }
-
-    /// How many slot images were handed to the connection since the last time, of a stream or of
-    /// RDMA.
-    pub(crate) fn take_images(&mut self) -> u64 {
-        let images = match &self.fabric {
-            Fabric::Tcp(channel) => channel.frames(),
-            Fabric::Opening | Fabric::Shm(..) => 0,
-            Fabric::Rdma(outlet) => outlet.writes(),
-        };
-        images - std::mem::replace(&mut self.images_taken, images)
     }
 
     /// What is to be written to the connection.

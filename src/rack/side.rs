@@ -306,7 +306,7 @@ impl RackSide {
             return;
         }
         let published = route.publish();
-        worker.home().stats().add_rack_images(route.take_images());
+        route.tell_sent(worker.home().stats());
         if let Err(gossamer_transport::rack::LinkError::Wire(_)) = published {
             drop(route);
             return self.damaged(worker, node);

@@ -405,3 +405,40 @@ fn message_of_a_number_that_waits() {
         });
     });
 }
+
+/// What goes to other nodes counts as what goes to workers of this one does.
+#[test]
+fn requests_between_nodes_are_counted() {
+    static GATE: Mutex<()> = Mutex::new(());
+    let rack = Two::start_with(|_| {});
+    let first = || rack.first.as_ref().expect("it lives").metrics()[0].clone();
+    let trust = rack.block_on(async {
+        let there = crate::rack::trustees()[1];
+        crate::rack::entrust_on(there, |_: ()| 0_u64, ()).await
+    });
+    let before = first();
+    let shut = GATE.lock().expect("nobody panics with it");
+    let gate = rack.second().trustee(0).entrust(());
+    gate.post(|()| drop(GATE.lock()));
+    rack.block_on(async {
+        (0..POSTS).for_each(|_| trust.post_with(|n, by| *n += by, 1));
+        let mut turns = 0..10_000;
+        while first().backlog_depth == 0 && turns.next().is_some() {
+            gossamer_executor::yield_now().await;
+        }
+    });
+    let waiting = first().backlog_depth;
+    assert!((1..POSTS).contains(&waiting), "{waiting} wait");
+    drop(shut);
+    let sum = rack.block_on(trust.apply(|n| *n));
+    assert_eq!(sum, POSTS);
+    let after = first();
+    assert_eq!(after.backlog_depth, 0);
+    // References speak, too.
+    let sent = after.requests_sent - before.requests_sent;
+    assert!((POSTS + 1..POSTS + 50).contains(&sent), "{sent} sent");
+    let batches = after.batches_sent - before.batches_sent;
+    assert!((POSTS / 100..POSTS).contains(&batches), "{batches} batches");
+    assert!(rack.second().metrics()[0].requests_served >= sent);
+    const POSTS: u64 = 20_000;
+}

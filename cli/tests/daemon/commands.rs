@@ -62,6 +62,10 @@ fn two_programs_from_start_to_end() {
             .iter()
             .all(|node| node["workers"].as_array().map(Vec::len) == Some(2))
     );
+    // Node 0 asks the other.
+    let sent = (nodes[0]["workers"].as_array().expect("a list").iter())
+        .map(|worker| worker["requests_sent"].as_f64().expect("a number"));
+    assert!(sent.sum::<f64>() > 0.0, "{stats}");
     assert!(rack.says(1, &["stats", &second]).contains("SERVED"));
     // A signal ends the one, an order the other.
     first.signal(Signal::TERM);

@@ -352,6 +352,12 @@ impl<N> ClientLink<N> {
         self.answered + self.notes.len() as u64
     }
 
+    /// How many requests were published, ever, and in how many batches, modulo 2^32.
+    #[inline(always)]
+    pub fn published(&self) -> (u64, u32) {
+        (self.published, self.next.wrapping_sub(FIRST))
+    }
+
     /// How many results were taken, ever.
     #[inline(always)]
     pub fn answered(&self) -> u64 {
