@@ -59,7 +59,9 @@ impl Builder {
     }
 
     /// For how long nothing may be heard of a node before it is taken for dead; 5 seconds by
-    /// default. One whose connections close is dead at once.
+    /// default. One whose connections close is dead at once. If two nodes do not reach each other,
+    /// but node 0 reaches both, that may take two and a quarter times as long: what they have sent
+    /// to each other is tried again in pauses that double, and a short cut is to fail no call.
     ///
     /// It is at least 10 milliseconds and at most a day: what is less or more is taken for that.
     ///
