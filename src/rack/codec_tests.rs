@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, LinkedList};
 use std::fmt::Debug;
 use std::num::NonZeroU8;
-use std::time::Instant;
 
 use bincode::error::DecodeError;
 use proptest::prelude::*;
@@ -387,40 +386,6 @@ fn lengths_that_are_longer_than_the_message() {
         let (Expected::<false>(seq), _) = read(&bytes, Pace::Unbroken).expect("a length");
         assert_eq!((map, seq), (expected, expected), "{length}");
     }
-}
-
-/// How long 64 MiB take, by hand:
-/// `cargo test --release --lib codec_tests -- --ignored --nocapture`.
-#[test]
-#[ignore = "prints times"]
-fn time_of_sixty_four_mebibytes() {
-    fn time<V: Serialize + DeserializeOwned + Clone>(what: &str, value: &V) {
-        let mut times = [Vec::new(), Vec::new()];
-        for _ in 0..9 {
-            let value = value.clone();
-            let start = Instant::now();
-            let parcel = encode_large(value).expect("encoded");
-            times[0].push(start.elapsed());
-            let bytes = parcel.into_payload().into_bytes();
-            let start = Instant::now();
-            let back = decode_large::<V>(&bytes, &mut Vec::new()).expect("decoded");
-            times[1].push(start.elapsed());
-            drop(back);
-        }
-        times.iter_mut().for_each(|times| times.sort());
-        println!(
-            "{what}: {:?} to encode, {:?} to decode",
-            times[0][4], times[1][4]
-        );
-    }
-
-    let bytes = vec![7_u8; 64 << 20];
-    let texts = (0..64 << 10).map(|at| format!("{at:01024}"));
-    time("64 MiB as Vec<u8>", &bytes);
-    time("as String", &String::from_utf8(bytes).expect("text"));
-    time("as Vec<f64>", &vec![0.5; 8 << 20]);
-    time("as Vec<String> of 1 KiB", &texts.collect::<Vec<_>>());
-    time("as Vec<(u32, u32)>", &vec![(1_u32, 2_u32); 8 << 20]);
 }
 
 const FORMAT: bincode::config::Configuration<

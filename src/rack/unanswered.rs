@@ -25,6 +25,7 @@ pub(super) fn watch(stream: &Rc<TcpStream>, silence_max: Duration) {
             let Some(stream) = stream.upgrade() else {
                 return;
             };
+            // Who cannot be asked about has no socket any more, which its reader sees, too.
             let unanswered = stream.unanswered().ok().flatten();
             if unanswered.is_some_and(|silence| silence >= 2 * silence_max) {
                 // Who reads sees the end, if there was none yet.
