@@ -67,8 +67,8 @@ impl<'a> Load<'a> {
         let mut answered = 0;
         let mut now = start;
         while now < end {
-            self.wait_until(now + PATIENCE)?;
-            for connection in &mut self.connections {
+            let ready = self.wait_until(now + PATIENCE)?;
+            for connection in ready.of(&mut self.connections) {
                 answered += connection.read(|_| {})?;
                 if connection.due.is_empty() {
                     connection.send(now)?;
@@ -102,8 +102,8 @@ impl<'a> Load<'a> {
                 turn = (turn + 1) % CONNECTIONS;
                 due += gap();
             }
-            self.wait_until(due)?;
-            for connection in &mut self.connections {
+            let ready = self.wait_until(due)?;
+            for connection in ready.of(&mut self.connections) {
                 connection.read(|due| recorder.record(due.elapsed()))?;
             }
         }
@@ -118,16 +118,16 @@ impl<'a> Load<'a> {
             if start.elapsed() > PATIENCE {
                 return Err(ErrorKind::TimedOut.into());
             }
-            self.wait_until(start + PATIENCE)?;
-            for connection in &mut self.connections {
+            let ready = self.wait_until(start + PATIENCE)?;
+            for connection in ready.of(&mut self.connections) {
                 connection.read(&mut answered)?;
             }
         }
         Ok(())
     }
 
-    /// Sleeps until an answer comes, or until a time.
-    fn wait_until(&self, time: Instant) -> io::Result<()> {
+    /// Sleeps until an answer comes, or until a time; where there is something to read.
+    fn wait_until(&self, time: Instant) -> io::Result<Ready> {
         let mut polled: [PollFd<'_>; CONNECTIONS] = std::array::from_fn(|index| {
             PollFd::new(&self.connections[index].stream, PollFlags::IN)
         });
@@ -137,7 +137,17 @@ impl<'a> Load<'a> {
             tv_nsec: left.subsec_nanos().into(),
         };
         poll(&mut polled, Some(&timeout))?;
-        Ok(())
+        Ok(Ready(polled.map(|one| !one.revents().is_empty())))
+    }
+}
+
+/// Of which connections something can be read.
+struct Ready([bool; CONNECTIONS]);
+
+impl Ready {
+    fn of<'a, T>(self, connections: &'a mut [T]) -> impl Iterator<Item = &'a mut T> {
+        let ready = connections.iter_mut().zip(self.0);
+        ready.filter_map(|(one, is_ready)| is_ready.then_some(one))
     }
 }
 
