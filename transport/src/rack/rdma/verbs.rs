@@ -28,7 +28,7 @@ use rustix::mm::{Advice, madvise};
 
 use crate::rack::mapping::Mapping;
 use crate::rack::rdma::completion::{Completion, Status};
-use crate::rack::rdma::error::{RdmaError, made, ok};
+use crate::rack::rdma::error::{RdmaError, made, ok, unblock};
 use crate::rack::rdma::live::{Counted, Kind};
 use crate::rack::rdma::queue_pair::Capacity;
 use crate::rack::rdma::requests::{Gathered, Receives};
@@ -485,14 +485,6 @@ fn query_in_order() -> Option<unsafe extern "C" fn(*mut sys::ibv_qp, u32, u32) -
     // SAFETY: this is its type in the library's header.
     Some(unsafe {
         std::mem::transmute::<NonNull<c_void>, unsafe extern "C" fn(_, _, _) -> _>(function)
-    })
-}
-
-/// Reading from it returns at once.
-fn unblock(descriptor: &impl AsFd) -> Result<(), RdmaError> {
-    rustix::io::ioctl_fionbio(descriptor, true).map_err(|source| RdmaError::System {
-        call: "ioctl",
-        source: source.into(),
     })
 }
 
