@@ -9,7 +9,7 @@ use gossamer_transport::rack::wire::ResultReader;
 use crate::contain::contain;
 use crate::rack::codec::Body;
 use crate::rack::envelope::{Nonsense, Status};
-use crate::rack::route::Note;
+use crate::rack::route::{Fabric, Note, Route};
 use crate::rack::side::RackSide;
 use crate::rack::visit::Returned;
 use crate::worker::Worker;
@@ -42,7 +42,7 @@ impl RackSide {
             let mut route = self.route(node).borrow_mut();
             let unreadable = acted.err().flatten();
             route.pairs[at].client.give_back(results, unreadable);
-            if acted.is_err() || taken >= RESULTS_PER_BATCH {
+            if acted.is_err() || taken >= route.results_per_turn() {
                 break acted.map_err(|_| Nonsense("batch of results"));
             }
         };
@@ -110,7 +110,7 @@ impl RackSide {
                 let mut route = self.route(node).borrow_mut();
                 if *unpublished == RESULTS_PER_BATCH {
                     *unpublished = 0;
-                    route.publish_requests(at);
+                    route.publish_early(at);
                 }
                 *unpublished += 1;
                 let note = route.pairs[at].client.take_note();
@@ -134,8 +134,29 @@ impl RackSide {
     }
 }
 
-/// After so many results, what came of them is published: the other side works meanwhile. So many
-/// are enough for a turn.
+impl Route {
+    /// Publishes what one link has issued while more results are acted on, so that the other side
+    /// works meanwhile. By RDMA nothing would go out before the flush, in two messages instead of
+    /// one.
+    fn publish_early(&mut self, at: usize) {
+        if !matches!(self.fabric, Fabric::Rdma(_)) {
+            self.publish_requests(at);
+        }
+    }
+
+    /// How many results of a link are enough for a turn, if whole batches are taken.
+    fn results_per_turn(&self) -> u32 {
+        match self.fabric {
+            Fabric::Rdma(_) => RESULTS_PER_TURN_BY_RDMA,
+            Fabric::Tcp(_) | Fabric::Opening | Fabric::Shm(..) => RESULTS_PER_BATCH,
+        }
+    }
+}
+
+/// After so many results, what came of them is published, if that sends it: the other side works
+/// meanwhile. So many are enough for a turn.
 const RESULTS_PER_BATCH: u32 = 32;
+/// There a message costs as much as many requests, and less if others go out with it.
+const RESULTS_PER_TURN_BY_RDMA: u32 = 128;
 /// The status of a value and nothing else.
 const PLAIN: u8 = Status::Value { has_table: false }.to_byte();

@@ -254,5 +254,5 @@ pub(super) fn tell(node: u32, error: &RdmaError) -> Cause {
 
 /// How long what a device has forgotten to tell of may wait.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
-/// So often failures are looked for while nothing is sent.
-const TURNS_PER_LOOK: u32 = 64;
+/// So often failures are looked for while nothing is sent: a look takes as long as a turn in vain.
+const TURNS_PER_LOOK: u32 = 1024;

@@ -7,6 +7,7 @@
 //! **Invariant:** a word of a port is loaded once for each decision.
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ use crate::sync::{AtomicU64, Ordering};
 #[derive(Clone, Debug)]
 pub struct Ports {
     mapping: Arc<Mapping>,
+    /// Where bodies are: there, too, or in memory that is laid out alike, of which seals are shown.
+    bodies: Arc<Mapping>,
     layout: Layout,
 }
 
@@ -41,8 +44,10 @@ impl Ports {
     /// If there is no address space left.
     pub fn private(layout: Layout) -> io::Result<Self> {
         layout.geometry.check();
-        let mapping = Arc::new(Mapping::private(layout.words())?);
-        Ok(Self { mapping, layout })
+        Ok(Self::of(
+            Arc::new(Mapping::private(layout.words())?),
+            layout,
+        ))
     }
 
     /// Memory that other processes of the user can map: whoever has the descriptor.
@@ -55,7 +60,7 @@ impl Ports {
         let mapping = Arc::new(mapping);
         // Relaxed: whoever gets the descriptor gets it by way of the system.
         mapping.words()[0].store(layout.to_word(), Ordering::Relaxed);
-        Ok((Self { mapping, layout }, memory))
+        Ok((Self::of(mapping, layout), memory))
     }
 
     /// The memory of a peer, to write what is there for us to write.
@@ -69,14 +74,39 @@ impl Ports {
         if mapping.words()[0].load(Ordering::Relaxed) != layout.to_word() {
             return Err(AttachError::Layout);
         }
-        Ok(Self { mapping, layout })
+        Ok(Self::of(mapping, layout))
+    }
+
+    fn of(mapping: Arc<Mapping>, layout: Layout) -> Self {
+        let bodies = Arc::clone(&mapping);
+        Self {
+            mapping,
+            bodies,
+            layout,
+        }
     }
 
     /// Memory that is there already; more may lie behind what the layout needs.
     #[cfg(all(feature = "rdma", not(loom)))]
     pub(crate) fn within(mapping: Arc<Mapping>, layout: Layout) -> Self {
         assert!(mapping.words().len() >= layout.words(), "it is too short");
-        Self { mapping, layout }
+        Self::of(mapping, layout)
+    }
+
+    /// The same memory, of which no seal is seen before it is [shown](Port::show).
+    ///
+    /// # Errors
+    /// If there is no address space left.
+    #[cfg(all(feature = "rdma", not(loom)))]
+    pub(crate) fn veiled(self) -> io::Result<Self> {
+        let mapping = Arc::new(Mapping::private(self.layout.words())?);
+        Ok(Self { mapping, ..self })
+    }
+
+    /// Whether seals are to be shown.
+    #[cfg(all(feature = "rdma", not(loom)))]
+    pub(crate) fn are_veiled(&self) -> bool {
+        !Arc::ptr_eq(&self.mapping, &self.bodies)
     }
 
     /// What the memory is laid out for.
@@ -114,27 +144,22 @@ impl Port {
     pub(crate) fn at(mapping: &Arc<Mapping>, layout: Layout, start: usize) -> Self {
         let end = start + layout.geometry.port_words();
         assert!(mapping.words().len() >= end, "it is too short");
-        let mapping = Arc::clone(mapping);
-        let ports = Ports { mapping, layout };
+        let ports = Ports::of(Arc::clone(mapping), layout);
         Self { ports, start }
     }
 
-    /// Copies a placement with so many used bytes to the same place of another port.
+    /// Shows the seal of a placement in a port that is veiled: all of it has come.
     ///
     /// # Panics
-    /// If there is no such place, or not as much room.
-    pub(crate) fn copy_to(&self, target: &Self, place: Place, used: usize) {
-        let words = self.words(place.ring, place.index);
-        let targets = target.words(place.ring, place.index);
-        let first = words.len() - 1 - used.div_ceil(8);
-        let (last, body) = targets[first..].split_last().expect("a place has words");
-        for (target, word) in body.iter().zip(&words[first..]) {
-            // Relaxed: ordered by the seal, and what is copied by whoever says that it is there.
-            target.store(word.load(Ordering::Relaxed), Ordering::Relaxed);
-        }
-        let seal = words[words.len() - 1].load(Ordering::Relaxed);
-        // Release: as in `store`.
-        last.store(seal, Ordering::Release);
+    /// If there is no such place.
+    pub(crate) fn show(&self, place: Place) {
+        debug_assert!(self.ports.are_veiled(), "whoever writes it shows it");
+        let last = self.range(place.ring, place.index).end - 1;
+        // Relaxed: whoever asks for it knows that all is there.
+        let seal = self.ports.bodies.words()[last].load(Ordering::Relaxed);
+        // Release: pairs with the Acquire load in `seal`; a reader that sees this word sees the
+        // body in the memory that it was taken from.
+        self.ports.mapping.words()[last].store(seal, Ordering::Release);
     }
 }
 
@@ -194,7 +219,7 @@ impl Port {
     /// If it has not as many.
     #[inline]
     pub(crate) fn load(&self, ring: RingKind, index: u16, target: &mut [u8]) {
-        let words = self.words(ring, index);
+        let words = &self.ports.bodies.words()[self.range(ring, index)];
         let body = &words[..words.len() - 1];
         let body = &body[body.len() - target.len().div_ceil(8)..];
         // They are another core's: so all are on their way at once.
@@ -236,9 +261,15 @@ impl Port {
 
     #[inline(always)]
     fn words(&self, ring: RingKind, index: u16) -> &[AtomicU64] {
+        &self.ports.mapping.words()[self.range(ring, index)]
+    }
+
+    /// Where in the memory a place lies.
+    #[inline(always)]
+    fn range(&self, ring: RingKind, index: u16) -> Range<usize> {
         let place = self.layout().geometry.place(ring, index);
         let (start, count) = place.expect("whoever asks knows the ring");
         let start = self.start + start;
-        &self.ports.mapping.words()[start..start + count]
+        start..start + count
     }
 }

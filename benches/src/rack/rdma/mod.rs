@@ -3,14 +3,16 @@
 //! Both nodes are processes of one host, which is what there is; the device is the one that
 //! `GOSSAMER_RDMA_DEVICE` names, or the first. Soft-RoCE will do, as ratios are what counts.
 
+mod bare_loop;
 mod limits;
+mod ring;
 mod talk;
 mod verbs;
 
 use gossamer_transport::rack::rdma::survey;
 
 pub(in crate::rack) use self::limits::Side;
-use self::limits::{Stream, ping_pong, slots, stream};
+use self::limits::{Slots, Stream, ping_pong, slots, stream};
 use super::load::{How, Load, Outcome, Sides};
 use super::node::{Fabric, Job, Shape};
 use crate::harness::Options;
@@ -46,7 +48,13 @@ fn round_trips(bench: &mut Bench, device: &str) {
     let mut report = Report::new(ROUND_TRIPS, &bench.options);
     for bytes in [64, 256, 1024] {
         report.row(&format!("verbs, ping-pong of {bytes}"), move |millis| {
-            ping_pong(machine, device, bytes, millis)
+            ping_pong(machine, device, [bytes; 2], millis)
+        });
+    }
+    for bytes in [256, 1024] {
+        let name = format!("verbs, {bytes} there and {RESULT_BYTES} back");
+        report.row(&name, move |millis| {
+            ping_pong(machine, device, [bytes, RESULT_BYTES], millis)
         });
     }
     for (payload, of) in [(8, 64), (208, 256), (936, 1024)] {
@@ -72,9 +80,21 @@ fn rates(bench: &mut Bench, device: &str) {
             stream(machine, device, Stream::of(bytes), millis)
         });
     }
-    report.row("verbs, requests in slots", move |millis| {
-        let slots = slots(machine, device, [SLOT_BYTES; 2], SLOTS, millis);
-        slots * REQUESTS_OF_A_SLOT
+    let full = Slots {
+        asked: 8 * (2 * REQUESTS + OTHER_WORDS),
+        answered: 8 * (2 * REQUESTS + 1),
+        under_way: SLOTS,
+        requests: REQUESTS,
+    };
+    report.row("verbs, bare loop of requests", move |millis| {
+        slots(machine, device, full, millis) * REQUESTS as f64
+    });
+    let plain = Slots {
+        requests: 0,
+        ..full
+    };
+    report.row("verbs, plain slots", move |millis| {
+        slots(machine, device, plain, millis) * REQUESTS as f64
     });
     for tasks in [64, 256, 1024] {
         report.row(&format!("rdma, {tasks} tasks"), move |millis| {
@@ -169,13 +189,16 @@ fn effort(bench: &Bench) -> Effort {
 const ROUND_TRIPS: &str = "rdma round trips: two processes, one worker each, idle strategy spin";
 const RATES: &str = "rdma rates: two processes, one worker each, idle strategy spin";
 const SETTINGS: &str = "verbs: messages one way, 1 in 1000 signalled, inline, one at a time";
-/// As ours are, and as many under way.
-const SLOT_BYTES: usize = 1024;
+/// As many slots as ours are under way, with as many requests of eight bytes: of two words each, as
+/// their results.
 const SLOTS: usize = 8;
-/// Of eight bytes: two words each.
-const REQUESTS_OF_A_SLOT: f64 = 63.0;
+const REQUESTS: usize = 60;
+/// What a slot of requests has beside them: the list of its calls, the property, the seal.
+const OTHER_WORDS: usize = 5;
+/// What goes back of one request: its header, eight bytes, the seal.
+const RESULT_BYTES: usize = 24;
 
-const RATIOS_OF_ROUND_TRIPS: [Ratio; 3] = [
+const RATIOS_OF_ROUND_TRIPS: [Ratio; 5] = [
     (
         "round trip, in ping-pongs of 64 (asked: at most 1.35)",
         "verbs, ping-pong of 64",
@@ -191,12 +214,27 @@ const RATIOS_OF_ROUND_TRIPS: [Ratio; 3] = [
         "verbs, ping-pong of 1024",
         "rdma, 1 task, slots of about 1024",
     ),
+    (
+        "round trip, in round trips of 256 there and 24 back",
+        "verbs, 256 there and 24 back",
+        "rdma, 1 task, slots of about 256",
+    ),
+    (
+        "round trip, in round trips of 1024 there and 24 back",
+        "verbs, 1024 there and 24 back",
+        "rdma, 1 task, slots of about 1024",
+    ),
 ];
 
-const RATIOS_OF_RATES: [Ratio; 5] = [
+const RATIOS_OF_RATES: [Ratio; 8] = [
     (
         "64 tasks, to messages of 64 one at a time",
         "rdma, 64 tasks",
+        "verbs, messages of 64",
+    ),
+    (
+        "256 tasks, to messages of 64 one at a time (asked: at least 10)",
+        "rdma, 256 tasks",
         "verbs, messages of 64",
     ),
     (
@@ -210,13 +248,23 @@ const RATIOS_OF_RATES: [Ratio; 5] = [
         "verbs, messages of 64",
     ),
     (
-        "1024 tasks, to requests in slots (asked: at least 0.8)",
+        "1024 tasks, to the bare loop (asked: at least 0.8)",
         "rdma, 1024 tasks",
-        "verbs, requests in slots",
+        "verbs, bare loop of requests",
     ),
     (
-        "apply_then, to requests in slots",
+        "apply_then, to the bare loop",
         "rdma, apply_then, 1024 under way",
-        "verbs, requests in slots",
+        "verbs, bare loop of requests",
+    ),
+    (
+        "64 tasks, payload of 208, to messages of 256 one at a time",
+        "rdma, 64 tasks, payload of 208, for slots of 256",
+        "verbs, messages of 256",
+    ),
+    (
+        "64 tasks, payload of 936, to messages of 1024 one at a time",
+        "rdma, 64 tasks, payload of 936, for slots of 1024",
+        "verbs, messages of 1024",
     ),
 ];

@@ -36,6 +36,8 @@ pub struct Channel {
     /// By worker of the node, where its port's mirror begins, and the mirror.
     mirrors: Box<[(usize, Port)]>,
     signal_every: u32,
+    /// The next WRITE that is signalled as one in so many is.
+    due: u64,
     /// WRITEs until the last that was signalled.
     signalled: u64,
     /// WRITEs of which it is known that they are done.
@@ -140,6 +142,7 @@ impl Opening {
             },
             mirrors: mirrors.collect(),
             signal_every: self.signal_every,
+            due: self.signal_every.into(),
             signalled: 0,
             done: 0,
             signals: Signals::default(),
@@ -248,7 +251,7 @@ impl Channel {
         loop {
             let (done, completed) = (&mut self.done, &mut self.signals.completed);
             let mut failure = None;
-            let polled = self.pair.completions().poll(|completion| {
+            let polled = self.pair.completions_mut().poll(|completion| {
                 if completion.status == Status::SUCCESS {
                     *done = completion.id;
                     *completed += 1;
@@ -280,10 +283,10 @@ impl Channel {
     fn count(&mut self) -> bool {
         let signals = &mut self.signals;
         signals.writes += 1;
-        let is_due = signals.writes.is_multiple_of(self.signal_every.into());
         let half = u64::from(self.pair.capacity().sends).div_ceil(2);
-        if is_due {
+        if signals.writes == self.due {
             signals.every += 1;
+            self.due += u64::from(self.signal_every);
         } else if signals.writes - self.signalled >= half {
             signals.full += 1;
         } else {

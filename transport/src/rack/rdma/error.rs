@@ -3,6 +3,7 @@
 use std::ffi::c_int;
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::AsFd;
 use std::ptr::NonNull;
 
 use rustix::process::{Resource, getrlimit};
@@ -116,6 +117,14 @@ impl RdmaError {
 pub(super) fn made<T>(call: &'static str, pointer: *mut T) -> Result<NonNull<T>, RdmaError> {
     let source = io::Error::last_os_error();
     NonNull::new(pointer).ok_or(RdmaError::System { call, source })
+}
+
+/// Has reading from a descriptor return at once.
+pub(super) fn unblock(descriptor: &impl AsFd) -> Result<(), RdmaError> {
+    rustix::io::ioctl_fionbio(descriptor, true).map_err(|source| RdmaError::System {
+        call: "ioctl",
+        source: source.into(),
+    })
 }
 
 /// Whether a call that returns the number of an error has done what it should.

@@ -17,7 +17,7 @@ use crate::rack::rdma::verbs::POLL_MAX;
 ///
 /// Each WRITE of a [`Channel`](super::Channel) consumes a receive here, by which it is known for
 /// whom it was, so that whoever sleeps can be woken; and where the device promises no order, the
-/// placement is copied to where it is read.
+/// placement is shown to whoever reads it.
 pub struct Inlet {
     pair: QueuePair<ReadyToReceive>,
     arrivals: Arrivals,
@@ -32,9 +32,9 @@ pub struct Inlet {
 #[derive(Debug)]
 struct Arrivals {
     layout: Layout,
-    /// By worker: the port, and where its writer puts things if that is elsewhere.
+    /// By worker.
     ports: Box<[Port]>,
-    landing: Option<Box<[Port]>>,
+    are_veiled: bool,
     /// Workers for whom something came.
     touched: Box<[bool]>,
 }
@@ -49,7 +49,7 @@ impl Inlet {
     /// # Panics
     /// If the memory has no such writer.
     pub fn accept(memory: &Memory, peer: &Card, writer: u16) -> Result<(Self, Card), RdmaError> {
-        let arrivals = Arrivals::new(memory.ports(), memory.landing(), writer);
+        let arrivals = Arrivals::new(memory.ports(), writer);
         let limits = memory.adapter().limits();
         let receives = receives(arrivals.layout);
         let receives = receives.min(limits.requests).min(limits.completions - 1);
@@ -78,7 +78,7 @@ impl Inlet {
         let mut count = 0;
         while self.failure.is_none() {
             let (arrivals, mut failure) = (&mut self.arrivals, None);
-            let polled = self.pair.completions().poll(|completion| {
+            let polled = self.pair.completions_mut().poll(|completion| {
                 if completion.status != Status::SUCCESS {
                     failure.get_or_insert(RdmaError::Failed {
                         operation: Operation::Receive,
@@ -155,16 +155,13 @@ impl std::fmt::Debug for Inlet {
 }
 
 impl Arrivals {
-    fn new(ports: &Ports, landing: Option<&Ports>, writer: u16) -> Self {
+    fn new(ports: &Ports, writer: u16) -> Self {
         let layout = ports.layout();
-        let of = |ports: &Ports| -> Box<[Port]> {
-            let workers = 0..layout.workers;
-            workers.map(|worker| ports.port(writer, worker)).collect()
-        };
+        let workers = 0..layout.workers;
         Self {
             layout,
-            ports: of(ports),
-            landing: landing.map(of),
+            ports: workers.map(|worker| ports.port(writer, worker)).collect(),
+            are_veiled: ports.are_veiled(),
             touched: vec![false; usize::from(layout.workers)].into(),
         }
     }
@@ -173,11 +170,11 @@ impl Arrivals {
     fn take(&mut self, told: u32, bytes: u32) -> Result<(), WireError> {
         let place = place_of(told, self.layout)?;
         let worker = usize::from(place.worker);
-        if let Some(landing) = &self.landing {
+        if self.are_veiled {
             let used = (bytes as usize).checked_sub(8);
-            let used = used.filter(|used| *used <= place.ring.used_bytes_max());
-            let used = used.ok_or(WireError::FrameLength(bytes))?;
-            landing[worker].copy_to(&self.ports[worker], place, used);
+            let fits = used.is_some_and(|used| used <= place.ring.used_bytes_max());
+            fits.then_some(()).ok_or(WireError::FrameLength(bytes))?;
+            self.ports[worker].show(place);
         }
         self.touched[worker] = true;
         Ok(())

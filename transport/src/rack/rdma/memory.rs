@@ -12,9 +12,9 @@
 //! one word, and a later one is as good.
 //!
 //! Where the device promises to let the bytes of a WRITE be seen in their order, peers write the
-//! ports themselves, and whoever reads them polls the seal. Where it does not, they write the
-//! *landing*, which is laid out alike, and a placement is copied from there into the ports when the
-//! device has said that it is complete.
+//! ports themselves, and whoever reads them polls the seal. Where it does not, the ports are *veiled*:
+//! their seals are read elsewhere, and shown there when the device has said that all of a placement is
+//! there.
 
 use std::io;
 use std::sync::Arc;
@@ -35,7 +35,6 @@ struct Inside {
     adapter: Adapter,
     region: Arc<Region>,
     ports: Ports,
-    landing: Option<Ports>,
     /// By mirror: in which word of the region it begins, and for how many workers it has room.
     mirrors: Box<[(usize, u16)]>,
 }
@@ -68,15 +67,14 @@ impl Memory {
         let memory = Arc::new(Mapping::private(words).map_err(of_memory)?);
         let region = Region::register(adapter.domain(), Arc::clone(&memory))?;
         let written = Ports::within(memory, inbound);
-        let (ports, landing) = match adapter.is_in_order() {
-            true => (written, None),
-            false => (Ports::private(inbound).map_err(of_memory)?, Some(written)),
+        let ports = match adapter.is_in_order() {
+            true => written,
+            false => written.veiled().map_err(of_memory)?,
         };
         Ok(Self(Arc::new(Inside {
             adapter: adapter.clone(),
             region,
             ports,
-            landing,
             mirrors,
         })))
     }
@@ -99,10 +97,6 @@ impl Memory {
 
     pub(super) fn region(&self) -> &Arc<Region> {
         &self.0.region
-    }
-
-    pub(super) fn landing(&self) -> Option<&Ports> {
-        self.0.landing.as_ref()
     }
 
     /// Where a mirror begins, and for how many workers it has room.

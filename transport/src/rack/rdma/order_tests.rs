@@ -1,5 +1,5 @@
 //! A simulated device, in which the words of a WRITE become visible one by one: in their order, or
-//! in any. With a landing none of it matters; without one, only a device that promises order will do.
+//! in any. Behind a veil none of it matters; without one, only a device that promises order will do.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -36,16 +36,16 @@ struct Device {
 }
 
 impl Device {
-    fn new(is_in_order: bool, has_landing: bool, seed: u64) -> Self {
+    fn new(is_in_order: bool, is_veiled: bool, seed: u64) -> Self {
         let words = Arc::new(Mapping::private(LAYOUT.words()).expect("memory"));
         let written = Ports::within(Arc::clone(&words), LAYOUT);
-        let (ports, landing) = match has_landing {
-            false => (written, None),
-            true => (Ports::private(LAYOUT).expect("memory"), Some(written)),
+        let ports = match is_veiled {
+            false => written,
+            true => written.veiled().expect("memory"),
         };
         Self {
             words,
-            arrivals: Arrivals::new(&ports, landing.as_ref(), 0),
+            arrivals: Arrivals::new(&ports, 0),
             ports,
             is_in_order,
             writes: VecDeque::new(),
@@ -97,10 +97,10 @@ impl Channel for Device {
 
 /// Requests there and back over two such devices, with looks between any two words; returns
 /// how many came whole before one did not.
-fn come_whole(is_in_order: bool, has_landing: bool, seed: u64) -> u64 {
+fn come_whole(is_in_order: bool, is_veiled: bool, seed: u64) -> u64 {
     let mut random = Random::new(!seed);
-    let mut to_trustee = Device::new(is_in_order, has_landing, seed);
-    let mut to_client = Device::new(is_in_order, has_landing, seed + 1);
+    let mut to_trustee = Device::new(is_in_order, is_veiled, seed);
+    let mut to_client = Device::new(is_in_order, is_veiled, seed + 1);
     let mut client = ClientLink::new(0, to_client.ports.port(0, 0));
     let mut trustee = TrusteeLink::new(0, to_trustee.ports.port(0, 0));
     let payload = |number: u64| -> Vec<u8> {
@@ -147,18 +147,18 @@ fn come_whole(is_in_order: bool, has_landing: bool, seed: u64) -> u64 {
 const REQUESTS: u64 = 300;
 
 #[test]
-fn in_order_without_a_landing() {
+fn in_order_without_a_veil() {
     assert!((0..8).all(|seed| come_whole(true, false, seed) == REQUESTS));
 }
 
 #[test]
-fn out_of_order_with_a_landing() {
+fn out_of_order_behind_a_veil() {
     assert!((0..8).all(|seed| come_whole(false, true, seed) == REQUESTS));
 }
 
-/// What the landing is there for.
+/// What the veil is there for.
 #[test]
-fn out_of_order_without_a_landing() {
+fn out_of_order_without_a_veil() {
     assert!((0..8).all(|seed| come_whole(false, false, seed) < REQUESTS));
 }
 

@@ -67,6 +67,10 @@ impl<S> QueuePair<S> {
         self.pair.completions()
     }
 
+    pub(super) fn completions_mut(&mut self) -> &mut CompletionQueue {
+        self.pair.completions_mut()
+    }
+
     pub(super) fn capacity(&self) -> Capacity {
         self.capacity
     }

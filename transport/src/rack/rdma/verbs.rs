@@ -11,7 +11,7 @@
 //! | a pointer of the library | any thread, by calls of the library, which lock what they share | from the call that made it until the drop of its one owner here |
 //! | the words of a region | this process as atomic words; the device, which reads them for what is sent and writes them for peers | as long as the region lives, which keeps the mapping |
 //! | requests that are posted | their owner, by `&mut` (`requests.rs`); the library reads them during the call that posts them, and keeps no pointer | always |
-//! | what the library fills | whoever has declared it | after the call that says it did; it is zero before that, as a call need not fill all of it |
+//! | what the library fills | whoever has declared it | after the call that says it did; it is zero, or as a call before has filled it, before that, as a call need not fill all of it |
 //!
 //! What a device reads and writes is bounded by the region that it was told of, never by pointers
 //! of ours: a request names words of its queue pair's region and is checked against it.
@@ -28,7 +28,7 @@ use rustix::mm::{Advice, madvise};
 
 use crate::rack::mapping::Mapping;
 use crate::rack::rdma::completion::{Completion, Status};
-use crate::rack::rdma::error::{RdmaError, made, ok};
+use crate::rack::rdma::error::{RdmaError, made, ok, unblock};
 use crate::rack::rdma::live::{Counted, Kind};
 use crate::rack::rdma::queue_pair::Capacity;
 use crate::rack::rdma::requests::{Gathered, Receives};
@@ -84,7 +84,10 @@ owner! {
 }
 owner! {
     /// Where the device says what has become of requests.
-    CompletionQueue of ibv_cq until ibv_destroy_cq with { events: Events, }
+    CompletionQueue of ibv_cq until ibv_destroy_cq with {
+        events: Events,
+        found: Box<[MaybeUninit<sys::ibv_wc>; POLL_MAX]>,
+    }
 }
 owner! {
     /// A queue pair in any state; see [`QueuePair`](super::queue_pair::QueuePair).
@@ -286,26 +289,27 @@ impl CompletionQueue {
             _counted: Counted::new(Kind::Events),
         };
         unblock(&events)?;
+        let found = Box::new([const { MaybeUninit::zeroed() }; POLL_MAX]);
         let (entries, channel) = (entries.cast_signed(), events.pointer.as_ptr());
         // SAFETY: row 1.
         let queue = unsafe { sys::ibv_create_cq(context, entries, null_mut(), channel, 0) };
         Ok(Self {
             pointer: made("ibv_create_cq", queue)?,
             events,
+            found,
             _counted: Counted::new(Kind::CompletionQueue),
         })
     }
 
     /// Takes some of what has completed; returns how many that were: fewer than [`POLL_MAX`] if there
     /// were no more.
-    pub(super) fn poll(&self, mut each: impl FnMut(Completion)) -> Result<usize, RdmaError> {
-        // Of what has failed, and of what was sent, devices fill a part.
-        let mut found = [const { MaybeUninit::<sys::ibv_wc>::zeroed() }; POLL_MAX];
-        let (queue, target) = (self.pointer.as_ptr(), found.as_mut_ptr().cast());
+    pub(super) fn poll(&mut self, mut each: impl FnMut(Completion)) -> Result<usize, RdmaError> {
+        let (queue, target) = (self.pointer.as_ptr(), self.found.as_mut_ptr().cast());
         // SAFETY: rows 1 and 4: there is room for so many.
         let count = unsafe { sys::ibv_poll_cq(queue, POLL_MAX as c_int, target) };
         let count = usize::try_from(count).map_err(|_| RdmaError::Overrun)?;
-        for completion in &found[..count] {
+        // Of what has failed, and of what was sent, devices fill a part, and leave the rest as it was.
+        for completion in &self.found[..count] {
             // SAFETY: row 4; and any bits are a value of its fields.
             let completion = unsafe { completion.assume_init_ref() };
             // SAFETY: any bits are a number.
@@ -404,6 +408,10 @@ impl Pair {
         &self.completions
     }
 
+    pub(super) fn completions_mut(&mut self) -> &mut CompletionQueue {
+        &mut self.completions
+    }
+
     pub(super) fn region(&self) -> &Arc<Region> {
         &self.region
     }
@@ -477,14 +485,6 @@ fn query_in_order() -> Option<unsafe extern "C" fn(*mut sys::ibv_qp, u32, u32) -
     // SAFETY: this is its type in the library's header.
     Some(unsafe {
         std::mem::transmute::<NonNull<c_void>, unsafe extern "C" fn(_, _, _) -> _>(function)
-    })
-}
-
-/// Reading from it returns at once.
-fn unblock(descriptor: &impl AsFd) -> Result<(), RdmaError> {
-    rustix::io::ioctl_fionbio(descriptor, true).map_err(|source| RdmaError::System {
-        call: "ioctl",
-        source: source.into(),
     })
 }
 
