@@ -145,7 +145,7 @@ impl<'a> Load<'a> {
 struct Ready([bool; CONNECTIONS]);
 
 impl Ready {
-    fn of<'a, T>(self, connections: &'a mut [T]) -> impl Iterator<Item = &'a mut T> {
+    fn of<T>(self, connections: &mut [T]) -> impl Iterator<Item = &mut T> {
         let ready = connections.iter_mut().zip(self.0);
         ready.filter_map(|(one, is_ready)| is_ready.then_some(one))
     }
