@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::error::{ApplyError, Fault, Payload};
 use crate::rack::calls::Travels;
 use crate::rack::codec::{self, CodecError, Opened, Parcel, Unencoded};
+use crate::rack::envelope::Status;
 use crate::rack::error::{CallError, NotExecuted, Refusal};
 use crate::rack::handles::Handle;
 use crate::rack::typed::Typed;
@@ -200,3 +201,6 @@ pub(crate) async fn parcel_of<U: Travels>(result: U) -> Outcome {
 fn encode_large<U: Travels>(result: U) -> Outcome {
     codec::encode_large(result).map_err(|_| Failure::Result)
 }
+
+/// The status of a value and nothing else.
+pub(crate) const PLAIN: u8 = Status::Value { has_table: false }.to_byte();

@@ -14,7 +14,7 @@ use crate::rack::link::payload::Payload;
 use crate::rack::link::{FIRST, PAYLOAD_BYTES_MAX, TooLong};
 use crate::rack::port::Port;
 use crate::rack::wire::{
-    Content, INLINE_BYTES_MAX, Request, RequestImage, ResultReader, Taken, words_of,
+    Content, INLINE_BYTES_MAX, Property, Request, RequestImage, ResultReader, Taken, words_of,
 };
 use crate::slot::{Seal, WORDS_UNSEALED};
 
@@ -118,7 +118,7 @@ impl<N> ClientLink<N> {
         if payload.len() > INLINE_BYTES_MAX {
             return self.issue_bulk(request, payload.into_owned().into(), note);
         }
-        self.issue_inline(&request, &payload, || note);
+        self.issue_inline(&request, &payload, || note, |_| ());
         Ok(())
     }
 
@@ -139,23 +139,25 @@ impl<N> ClientLink<N> {
         if payload.len() > INLINE_BYTES_MAX {
             return self.issue_bulk(request, payload, note);
         }
-        self.issue_inline(&request, &payload.into_bytes(), || note);
+        self.issue_inline(&request, &payload.into_bytes(), || note, |_| ());
         Ok(())
     }
 
     /// [`issue`](Self::issue) of a payload that goes into a slot, with a note that is made where it
-    /// is to lie.
+    /// is to lie. If the batch that goes out next has no room, `make_room` may publish it.
+    ///
+    /// The request is given in parts to what is out of the way, so that it stays in registers.
     ///
     /// # Panics
     /// If the payload has more bytes than [`INLINE_BYTES_MAX`], and as `issue`.
     #[inline(always)]
-    pub fn issue_inline(&mut self, request: &Request, payload: &[u8], note: impl FnOnce() -> N) {
-        self.append(request, payload);
-        self.notes.push(note);
-    }
-
-    #[inline(always)]
-    fn append(&mut self, request: &Request, payload: &[u8]) {
+    pub fn issue_inline(
+        &mut self,
+        request: &Request,
+        payload: &[u8],
+        note: impl FnOnce() -> N,
+        make_room: impl FnOnce(&mut Self),
+    ) {
         assert!(request.kind < Request::KINDS, "no such kind of request");
         assert!(
             payload.len() <= INLINE_BYTES_MAX,
@@ -165,7 +167,38 @@ impl<N> ClientLink<N> {
             self.result_room -= result_words(request);
             self.batch.push_inline(request, payload);
         } else {
-            self.backlog.push_inline(*request, payload);
+            make_room(self);
+            let Request {
+                call,
+                property,
+                kind,
+                result_bytes,
+            } = *request;
+            self.append_or_defer(call, property, (kind, result_bytes), payload);
+        }
+        self.notes.push(note);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn append_or_defer(
+        &mut self,
+        call: u64,
+        property: Property,
+        (kind, result_bytes): (u8, u16),
+        payload: &[u8],
+    ) {
+        let request = Request {
+            call,
+            property,
+            kind,
+            result_bytes,
+        };
+        if self.backlog.is_empty() && self.admits(&request, payload.len()) {
+            self.result_room -= result_words(&request);
+            self.batch.push_inline(&request, payload);
+        } else {
+            self.backlog.push_inline(request, payload);
         }
     }
 
@@ -383,9 +416,8 @@ impl<N> ClientLink<N> {
     }
 
     /// Whether the batch that goes out next has room for a request with so many bytes in its slot.
-    /// Another goes out after it, which publishing it early lets come sooner.
     #[inline(always)]
-    pub fn admits(&self, request: &Request, inline_bytes: usize) -> bool {
+    fn admits(&self, request: &Request, inline_bytes: usize) -> bool {
         // A result that is larger than a slot goes in pieces, and leaves room for the others.
         let fits = result_words(request) <= self.result_room || self.batch.count() == 0;
         fits && self.batch.has_room(inline_bytes)
