@@ -10,11 +10,11 @@
 //! As for a plain delegation, what is awaited is an entry of the issuing worker's table, and the
 //! result is decoded into it where its bytes came to lie.
 //!
-//! Cost of a call with a small argument and result, on this side: the argument is written into the
-//! worker's arguments and copied into the batch, 8 bytes of header above it (16 when the property
-//! changes); a note of 32 bytes and an entry of 32, memory of this worker that stays in its cache;
-//! on the way back 8 bytes of header and the result. No allocation, no lock, and no atomic
-//! read-modify-write: who has used the trust is one bit of it, set once, and what is under way
+//! Cost of a call with a small argument and result, on this side: the argument is encoded on the
+//! stack and copied into the batch, alone if the call is like the one before it, else with 8 bytes
+//! of header above it (16 when the property changes); a note of 32 bytes and an entry of 32, memory
+//! of this worker that stays in its cache; on the way back the result, with 8 bytes of header unless
+//! it is like the one before it. No allocation, no lock, and no atomic read-modify-write: who has used the trust is one bit of it, set once, and what is under way
 //! keeps the property by its place in the order of the link, see [`Remote`]'s drop.
 
 use std::future::Future;

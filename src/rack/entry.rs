@@ -36,7 +36,7 @@ use crate::rack::error::Refusal;
 use crate::rack::handles::Handle;
 use crate::rack::image::Image;
 use crate::rack::typed::Typed;
-use crate::rack::visit::{Failure, PLAIN, Phase, Served, Site, Visit};
+use crate::rack::visit::{DueReply, Failure, Phase, Served, Site, Visit};
 
 /// What a call is: the function that decodes its arguments, runs it and encodes its result; the one
 /// that does that with all that are alike; and the one that does the first part alone, of large
@@ -72,7 +72,15 @@ pub(crate) trait Visits: 'static {
 /// Decodes the arguments of a call, and runs it.
 fn run<V: Visits>(site: &mut Site<'_>, property: Option<&Typed>, args: &[u8]) -> Served {
     match site.arguments(args) {
-        Ok(args) => V::visit(&mut Visit { site, property }, args),
+        Ok(args) => {
+            let reply = None;
+            let mut visit = Visit {
+                site,
+                property,
+                reply,
+            };
+            V::visit(&mut visit, args)
+        }
         Err(failure) => Served::Failed(failure),
     }
 }
@@ -92,16 +100,22 @@ fn run_alike<V: Visits>(
             return Served::Now;
         };
         let served = match site.arguments(args) {
-            Ok(args) => V::visit(&mut Visit { site, property }, args),
+            Ok(args) => {
+                let link = &mut *link;
+                let reply = Some(DueReply { link, is_post });
+                let mut visit = Visit {
+                    site,
+                    property,
+                    reply,
+                };
+                V::visit(&mut visit, args)
+            }
             Err(failure) => Served::Failed(failure),
         };
         match served {
+            Served::Now if !link.is_due() => {}
             Served::Now if site.answer.is_plain() => {
-                let bytes = match is_post {
-                    true => &[],
-                    false => site.answer.bytes.as_slice(),
-                };
-                link.respond_inline(PLAIN, bytes);
+                DueReply { link, is_post }.send(&site.answer.bytes);
             }
             served => return served,
         }

@@ -1,8 +1,8 @@
 //! A worker runs the requests that other nodes have sent: a batch at a time.
 //!
 //! Cost of a small one that is like the one before it, on the same property by the same closure: its
-//! arguments, copied out of their slot with the whole batch; the result, put together in a buffer
-//! and copied into the batch of results. Else a header, too, and its entry and its property, each
+//! arguments, copied out of their slot with the whole batch; the result, encoded on the stack and
+//! copied into the batch of results. Else a header, too, and its entry and its property, each
 //! found by a comparison with that of a request before. No allocation, no lock, and no atomic
 //! read-modify-write.
 

@@ -156,6 +156,11 @@ fn requests_without_bytes() {
     };
     assert_eq!(with(127), Ok(127));
     assert_eq!(with(128), Err(WireError::Count(128)));
+    let mut image = RequestImage::new();
+    while image.has_room(0) {
+        image.push(&request(0), Content::Inline(&[]));
+    }
+    assert_eq!(read_requests(&image.to_slot(1)), Ok(127));
 }
 
 /// What a seal can say that is wrong.

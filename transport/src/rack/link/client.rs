@@ -14,7 +14,7 @@ use crate::rack::link::payload::Payload;
 use crate::rack::link::{FIRST, PAYLOAD_BYTES_MAX, TooLong};
 use crate::rack::port::Port;
 use crate::rack::wire::{
-    Content, INLINE_BYTES_MAX, Property, Request, RequestImage, ResultReader, Taken, words_of,
+    Content, INLINE_BYTES_MAX, Property, Request, RequestImage, ResultReader, Taken,
 };
 use crate::slot::{Seal, WORDS_UNSEALED};
 
@@ -164,42 +164,29 @@ impl<N> ClientLink<N> {
             "it has no room in a slot"
         );
         if self.backlog.is_empty() && self.admits(request, payload.len()) {
-            self.result_room -= result_words(request);
+            self.result_room -= request.result_words();
             self.batch.push_inline(request, payload);
         } else {
             make_room(self);
-            let Request {
-                call,
-                property,
-                kind,
-                result_bytes,
-            } = *request;
-            self.append_or_defer(call, property, (kind, result_bytes), payload);
+            let rest = (request.kind, request.result_bytes);
+            self.defer(request.call, request.property, rest, payload);
         }
         self.notes.push(note);
     }
 
+    /// Has a request wait for room, if there is none.
     #[cold]
     #[inline(never)]
-    fn append_or_defer(
-        &mut self,
-        call: u64,
-        property: Property,
-        (kind, result_bytes): (u8, u16),
-        payload: &[u8],
-    ) {
+    fn defer(&mut self, call: u64, property: Property, rest: (u8, u16), payload: &[u8]) {
+        let (kind, result_bytes) = rest;
         let request = Request {
             call,
             property,
             kind,
             result_bytes,
         };
-        if self.backlog.is_empty() && self.admits(&request, payload.len()) {
-            self.result_room -= result_words(&request);
-            self.batch.push_inline(&request, payload);
-        } else {
-            self.backlog.push_inline(request, payload);
-        }
+        self.backlog.push_inline(request, payload);
+        self.take_of_backlog();
     }
 
     #[cold]
@@ -214,13 +201,8 @@ impl<N> ClientLink<N> {
             return Err(TooLong { bytes, note });
         }
         self.notes.push(|| note);
-        if self.backlog.is_empty() && self.admits(&request, 0) {
-            self.result_room -= result_words(&request);
-            self.batch.push(&request, Content::Bulk(bytes));
-            self.outgoing.push(payload);
-        } else {
-            self.backlog.push_bulk(request, payload);
-        }
+        self.backlog.push_bulk(request, payload);
+        self.take_of_backlog();
         Ok(())
     }
 
@@ -419,7 +401,7 @@ impl<N> ClientLink<N> {
     #[inline(always)]
     fn admits(&self, request: &Request, inline_bytes: usize) -> bool {
         // A result that is larger than a slot goes in pieces, and leaves room for the others.
-        let fits = result_words(request) <= self.result_room || self.batch.count() == 0;
+        let fits = request.result_words() <= self.result_room || self.batch.count() == 0;
         fits && self.batch.has_room(inline_bytes)
     }
 
@@ -429,11 +411,16 @@ impl<N> ClientLink<N> {
         self.next = self.next.wrapping_add(1);
         self.batch.clear();
         self.result_room = WORDS_UNSEALED;
+        self.take_of_backlog();
+    }
+
+    /// Takes what has room.
+    fn take_of_backlog(&mut self) {
         while let Some((request, inline_bytes)) = self.backlog.front() {
             if !self.admits(request, inline_bytes) {
                 break;
             }
-            self.result_room -= result_words(request);
+            self.result_room -= request.result_words();
             if let Some(payload) = self.backlog.pop_into(&mut self.batch) {
                 self.outgoing.push(payload);
             }
@@ -510,12 +497,3 @@ impl<N> ClientLink<N> {
         error
     }
 }
-
-/// The words of its slot that a result is expected to take.
-#[inline(always)]
-fn result_words(request: &Request) -> usize {
-    (1 + words_of(usize::from(request.result_bytes))).min(RESULT_WORDS_MAX)
-}
-
-/// A result that is expected to be longer leaves room for the headers of others.
-const RESULT_WORDS_MAX: usize = WORDS_UNSEALED;

@@ -3,7 +3,7 @@
 use crate::rack::error::WireError;
 use crate::rack::link::PAYLOAD_BYTES_MAX;
 use crate::rack::wire::Content;
-use crate::slot::BODY_WORDS;
+use crate::slot::{BODY_WORDS, WORDS_UNSEALED};
 
 /// Names a property of a node: a place in its table, and which of those that were there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -46,6 +46,13 @@ pub struct Request {
 impl Request {
     /// How many kinds there may be.
     pub const KINDS: u8 = 64;
+
+    /// The words of its slot that its result is expected to take. One that is expected to be longer
+    /// leaves room for the headers of others.
+    #[inline(always)]
+    pub(crate) fn result_words(&self) -> usize {
+        (1 + words_of(usize::from(self.result_bytes))).min(WORDS_UNSEALED)
+    }
 }
 
 /// The longest payload that goes into a slot. The models have short ones, so that few words are

@@ -10,7 +10,7 @@ use crate::rack::wire::header::{
     words_of,
 };
 use crate::rack::wire::reader::{Cursor, SlotImage, Words};
-use crate::slot::{BODY_WORDS, CALLS, SLOT_BYTES, Seal};
+use crate::slot::{BODY_WORDS, CALLS, SLOT_BYTES, Seal, WORDS_UNSEALED};
 
 /// A batch of requests under construction.
 ///
@@ -83,7 +83,8 @@ impl RequestImage {
     /// Whether a record with so many bytes in the slot fits for certain.
     #[inline(always)]
     pub fn has_room(&self, inline_bytes: usize) -> bool {
-        self.offset >= RECORD_HEADER_WORDS_MAX + words_of(inline_bytes)
+        usize::from(self.count) < WORDS_UNSEALED
+            && self.offset >= RECORD_HEADER_WORDS_MAX + words_of(inline_bytes)
     }
 
     /// Appends a request.
