@@ -136,7 +136,7 @@ impl Visits<'_> {
                     Served::Failed(failure)
                 }
             };
-            if link.is_due() && !self.answer_otherwise(link, served) {
+            if link.is_due() && !self.answer_otherwise(link, served) || link.is_complete() {
                 return Ok(());
             }
         }
@@ -194,6 +194,7 @@ impl Visits<'_> {
     }
 
     /// What runs calls that have nothing but arguments; what they are on is `property` then.
+    #[inline(always)]
     fn find(&mut self, alike: &Alike) -> Result<&'static Entry, Failure> {
         let id = PropertyId {
             index: alike.property.index,

@@ -128,7 +128,7 @@ impl TrusteeLink {
     ///
     /// # Panics
     /// As `poll_request`.
-    #[inline]
+    #[inline(always)]
     pub fn poll_alike(&mut self) -> Result<Option<Alike>, WireError> {
         assert!(!self.is_due, "a request has had no response");
         if !matches!(self.stop, Stop::No) {
@@ -325,9 +325,10 @@ impl TrusteeLink {
         self.served
     }
 
-    /// Whether all of a batch were responded to, and it was not pushed yet.
+    /// Whether all of a batch were responded to, and it was not pushed yet: until then there is no
+    /// further request.
     #[inline(always)]
-    fn is_complete(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.results.count() > 0 && self.results.left() == 0
     }
 

@@ -157,6 +157,7 @@ impl RequestImage {
     }
 
     /// Puts a header below the lowest word used, and returns what is the lowest then.
+    #[inline(always)]
     fn push_header(
         &mut self,
         (called, property, kind): (u64, Property, u8),
@@ -347,6 +348,7 @@ impl RequestReader {
     }
 
     /// Takes the header of the next request, which there is, if its payload is in the slot.
+    #[inline(always)]
     fn begin_run(&mut self) -> Result<bool, WireError> {
         let mut words = self.cursor.words();
         let header = RequestHeader::from_word(self.cursor.pop(&mut words)?);
@@ -392,6 +394,7 @@ impl RequestReader {
     }
 
     /// The property and the call of a request.
+    #[inline(always)]
     fn take_names(&mut self, header: RequestHeader, words: &mut Words) -> Result<Alike, WireError> {
         let property = if header.same_property {
             self.property.ok_or(WireError::NoProperty)?

@@ -143,6 +143,7 @@ impl ResultImage {
     }
 
     /// Puts a header below the lowest word used.
+    #[inline(always)]
     fn push_header(&mut self, header: u64) {
         self.offset -= 1;
         self.bytes.0[8 * self.offset..][..8].copy_from_slice(&header.to_le_bytes());
@@ -272,6 +273,7 @@ impl ResultReader {
     }
 
     /// Takes the header of the next result, if there is one and its payload is in the slot.
+    #[inline(always)]
     fn begin_run(&mut self) -> Result<bool, WireError> {
         if self.left() == 0 {
             return Ok(false);
