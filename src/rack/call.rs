@@ -10,11 +10,11 @@
 //! As for a plain delegation, what is awaited is an entry of the issuing worker's table, and the
 //! result is decoded into it where its bytes came to lie.
 //!
-//! Cost of a call with a small argument and result, on this side: the argument is written into the
-//! worker's arguments and copied into the batch, 8 bytes of header above it (16 when the property
-//! changes); a note of 32 bytes and an entry of 32, memory of this worker that stays in its cache;
-//! on the way back 8 bytes of header and the result. No allocation, no lock, and no atomic
-//! read-modify-write: who has used the trust is one bit of it, set once, and what is under way
+//! Cost of a call with a small argument and result, on this side: the argument is encoded on the
+//! stack and copied into the batch, alone if the call is like the one before it, else with 8 bytes
+//! of header above it (16 when the property changes); a note of 32 bytes and an entry of 32, memory
+//! of this worker that stays in its cache; on the way back the result, with 8 bytes of header unless
+//! it is like the one before it. No allocation, no lock, and no atomic read-modify-write: who has used the trust is one bit of it, set once, and what is under way
 //! keeps the property by its place in the order of the link, see [`Remote`]'s drop.
 
 use std::future::Future;
@@ -53,6 +53,9 @@ pub(crate) struct Call<'a, V, F, A, U: 'static> {
     kind: PhantomData<fn(V, F)>,
 }
 
+/// What comes of a call; the error in a box, so that a small result comes in registers.
+pub(crate) type CallResult<U> = Result<U, Box<CallError>>;
+
 /// How far a call is that has no arguments any more.
 #[derive(Clone, Copy)]
 enum Progress {
@@ -79,10 +82,10 @@ impl<'a, V: Visits, F: 'static, A: Travels, U: Travels> Call<'a, V, F, A, U> {
     }
 
     #[inline(always)]
-    fn issue(&mut self, worker: &Worker, args: A, cx: &Context<'_>) -> Poll<Result<U, CallError>> {
+    fn issue(&mut self, worker: &Worker, args: A, cx: &Context<'_>) -> Poll<CallResult<U>> {
         let Some(side) = worker.rack().filter(|_| !worker.client.is_closed()) else {
             let closed = CallError::NotExecuted(NotExecuted::Closed);
-            return Poll::Ready(Err(closed));
+            return Poll::Ready(Err(closed.into()));
         };
         side.prepare(self.remote.home());
         let question = self.remote.question::<V, F, U>(side, Answers::Now)?;
@@ -111,7 +114,7 @@ impl<'a, V: Visits, F: 'static, A: Travels, U: Travels> Call<'a, V, F, A, U> {
 
     /// The poll of a thread that no table can wake: from here on the outcome comes by a channel.
     #[cold]
-    fn poll_elsewhere(&mut self, cx: &mut Context<'_>) -> Poll<Result<U, CallError>> {
+    fn poll_elsewhere(&mut self, cx: &mut Context<'_>) -> Poll<CallResult<U>> {
         let mut mailbox = match self.mailbox.take() {
             Some(mailbox) => mailbox,
             None => self.mail()?,
@@ -121,7 +124,7 @@ impl<'a, V: Visits, F: 'static, A: Travels, U: Travels> Call<'a, V, F, A, U> {
             return Poll::Pending;
         };
         self.progress = Progress::Finished;
-        Poll::Ready(outcome)
+        Poll::Ready(outcome.map_err(Box::new))
     }
 
     fn mail(&mut self) -> Result<BoxFuture<'static, Result<U, CallError>>, CallError> {
@@ -149,7 +152,7 @@ impl<'a, V: Visits, F: 'static, A: Travels, U: Travels> Call<'a, V, F, A, U> {
 }
 
 impl<V: Visits, F: 'static, A: Travels, U: Travels> Future for Call<'_, V, F, A, U> {
-    type Output = Result<U, CallError>;
+    type Output = CallResult<U>;
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -172,7 +175,7 @@ impl<V: Visits, F: 'static, A: Travels, U: Travels> Future for Call<'_, V, F, A,
                 Some(result) => Ok(result),
                 None => {
                     let outcome = ready!(pending.poll_not_done::<U>(entry, cx));
-                    error_of(outcome, this.remote.home().node)
+                    error_of(outcome, this.remote.home().node).map_err(Box::new)
                 }
             };
             this.progress = Progress::Finished;
@@ -283,7 +286,7 @@ where
 
 #[inline(always)]
 fn decoded_plain<U: Travels>(bytes: &[u8]) -> Result<U, CallError> {
-    match codec::decode(bytes, &mut Vec::new()) {
+    match codec::decode_plain(bytes) {
         Ok(result) => Ok(result),
         Err(source) => Err(CallError::Result { source }),
     }

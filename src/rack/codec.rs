@@ -17,6 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bincode::error::{DecodeError, EncodeError};
 use gossamer_transport::rack::Payload;
+use gossamer_transport::rack::wire::INLINE_BYTES_MAX;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -117,6 +118,12 @@ impl Parcel {
         if !self.handles.is_empty() {
             self.handles.clear();
         }
+    }
+
+    /// Whether it is bytes alone, which would go into an empty slot.
+    #[inline(always)]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.handles.is_empty() && self.bytes.len() <= INLINE_BYTES_MAX
     }
 
     /// All of its bytes.
@@ -256,6 +263,13 @@ pub(crate) fn decode<V: DeserializeOwned>(
     handles: &mut Vec<Handle>,
 ) -> Result<V, CodecError> {
     let _reading = Reading::begin(handles);
+    whole(decoder::read(bytes, Pace::Unbroken))
+}
+
+/// The same of a value without trusts.
+#[inline(always)]
+pub(crate) fn decode_plain<V: DeserializeOwned>(bytes: &[u8]) -> Result<V, CodecError> {
+    let _reading = Reading::begin_plain();
     whole(decoder::read(bytes, Pace::Unbroken))
 }
 

@@ -28,22 +28,26 @@ use std::marker::PhantomData;
 use std::mem::offset_of;
 use std::ptr;
 
+use gossamer_transport::rack::TrusteeLink;
+
 use crate::rack::calls::Travels;
 use crate::rack::codec;
 use crate::rack::error::Refusal;
 use crate::rack::handles::Handle;
 use crate::rack::image::Image;
 use crate::rack::typed::Typed;
-use crate::rack::visit::{Failure, Served, Site, Visit};
+use crate::rack::visit::{DueReply, Failure, Phase, Served, Site, Visit};
 
-/// What a call is: the function that decodes its arguments, runs it and encodes its result; and
-/// the one that does the first part alone, of large arguments.
+/// What a call is: the function that decodes its arguments, runs it and encodes its result; the one
+/// that does that with all that are alike; and the one that does the first part alone, of large
+/// arguments.
 #[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Entry {
     mark: [u64; 2],
     types: TypeId,
     run: fn(&mut Site<'_>, Option<&Typed>, &[u8]) -> Served,
+    run_alike: fn(&mut Site<'_>, Option<&Typed>, &mut TrusteeLink, bool) -> Served,
     decode: fn(&[u8], &mut Vec<Handle>) -> Result<Decoded, Failure>,
     name: fn() -> &'static str,
 }
@@ -68,8 +72,53 @@ pub(crate) trait Visits: 'static {
 /// Decodes the arguments of a call, and runs it.
 fn run<V: Visits>(site: &mut Site<'_>, property: Option<&Typed>, args: &[u8]) -> Served {
     match site.arguments(args) {
-        Ok(args) => V::visit(&mut Visit { site, property }, args),
+        Ok(args) => {
+            let reply = None;
+            let mut visit = Visit {
+                site,
+                property,
+                reply,
+            };
+            V::visit(&mut visit, args)
+        }
         Err(failure) => Served::Failed(failure),
+    }
+}
+
+/// Runs calls that are alike, and answers them, until one has no small and plain result: its
+/// response is due then. One loop for each kind of call: what is asked and answered by a function
+/// that is not known goes through memory.
+fn run_alike<V: Visits>(
+    site: &mut Site<'_>,
+    property: Option<&Typed>,
+    link: &mut TrusteeLink,
+    is_post: bool,
+) -> Served {
+    loop {
+        site.phase = Phase::Decoding;
+        let Some(args) = link.take_alike() else {
+            return Served::Now;
+        };
+        let served = match site.arguments(args) {
+            Ok(args) => {
+                let link = &mut *link;
+                let reply = Some(DueReply { link, is_post });
+                let mut visit = Visit {
+                    site,
+                    property,
+                    reply,
+                };
+                V::visit(&mut visit, args)
+            }
+            Err(failure) => Served::Failed(failure),
+        };
+        match served {
+            Served::Now if !link.is_due() => {}
+            Served::Now if site.answer.is_plain() => {
+                DueReply { link, is_post }.send(&site.answer.bytes);
+            }
+            served => return served,
+        }
     }
 }
 
@@ -92,6 +141,7 @@ impl<V: Visits, F: 'static> Of<V, F> {
         mark: MARK,
         types: TypeId::of::<(V, F)>(),
         run: run::<V>,
+        run_alike: run_alike::<V>,
         decode: decode::<V>,
         name: type_name::<F>,
     };
@@ -104,7 +154,12 @@ impl Entry {
         let image = Image::of_this_process()?;
         let offset = image.offset_of(address, size_of::<Self>())?;
         // Who reads it looks at the same.
-        let functions = [self.run as usize, self.decode as usize, self.name as usize];
+        let functions = [
+            self.run as usize,
+            self.run_alike as usize,
+            self.decode as usize,
+            self.name as usize,
+        ];
         if !functions
             .into_iter()
             .all(|function| image.is_code(function))
@@ -132,6 +187,7 @@ impl Entry {
         }
         for function in [
             offset_of!(Self, run),
+            offset_of!(Self, run_alike),
             offset_of!(Self, decode),
             offset_of!(Self, name),
         ] {
@@ -150,6 +206,19 @@ impl Entry {
     /// Runs a call that has come.
     pub(crate) fn run(&self, site: &mut Site<'_>, property: Option<&Typed>, args: &[u8]) -> Served {
         (self.run)(site, property, args)
+    }
+
+    /// Runs calls that have come on a link and are alike, as far as their results are small and
+    /// plain. If a response is due then, this says which.
+    #[inline(always)]
+    pub(crate) fn run_alike(
+        &self,
+        site: &mut Site<'_>,
+        property: Option<&Typed>,
+        link: &mut TrusteeLink,
+        is_post: bool,
+    ) -> Served {
+        (self.run_alike)(site, property, link, is_post)
     }
 
     /// Decodes large arguments of such a call, with the trusts in them; on any thread.

@@ -124,6 +124,13 @@ impl Reading {
         let _enclosing = Enclosing(FRAME.replace(Frame::READING.with(count)));
         Self { _enclosing }
     }
+
+    /// Of a value without trusts.
+    #[inline(always)]
+    pub(crate) fn begin_plain() -> Self {
+        let _enclosing = Enclosing(FRAME.replace(Frame::READING));
+        Self { _enclosing }
+    }
 }
 
 impl Drop for Enclosing {

@@ -1,7 +1,8 @@
 //! A worker takes the results of what it has asked other nodes.
 //!
-//! Cost of a small result: a header of 8 bytes and its own, copied out of their slot with the whole
-//! batch; the note of its call, 32 bytes of this worker's own; then the entry of whoever awaits it.
+//! Cost of a small result: its bytes, copied out of their slot with the whole batch, and a header of 8
+//! unless it is like the one before it; the note of its call, 32 bytes of this worker's own; then
+//! the entry of whoever awaits it.
 
 use gossamer_transport::rack::WireError;
 use gossamer_transport::rack::wire::ResultReader;

@@ -35,7 +35,8 @@ impl RackSide {
     /// Issues a call to another node, whose outcome does not come later: with its arguments, the
     /// trusts in them, and what is to be done with the reply, if anything. Runs no foreign code.
     ///
-    /// The question is a copy, so that it stays in registers unless the call is out of the way.
+    /// The question is put together again if the call is out of the way, so that it stays in
+    /// registers else.
     #[inline(always)]
     pub(crate) fn issue(
         &self,
@@ -59,10 +60,24 @@ impl RackSide {
             return self.set_dirty();
         }
         drop(route);
+        let Question {
+            to,
+            word,
+            property,
+            answers,
+            result_bytes,
+        } = question;
         let parcel = arguments.take();
         let then = match note() {
             Note::Now(then) => Some(then),
             Note::Later(_) | Note::Posted | Note::Unread => None,
+        };
+        let question = Question {
+            to,
+            word,
+            property,
+            answers,
+            result_bytes,
         };
         self.issue_otherwise(worker, question, parcel, then, None);
     }

@@ -197,10 +197,10 @@ impl Route {
         payload: &[u8],
         note: impl FnOnce() -> Note,
     ) {
-        if !self.pairs[at].client.admits(request, payload.len()) {
-            self.publish_requests(at);
-        }
-        self.pairs[at].client.issue_inline(request, payload, note);
+        let fabric = &mut self.fabric;
+        let publish = |client: &mut ClientLink<Note>| publish_client(client, fabric);
+        let client = &mut self.pairs[at].client;
+        client.issue_inline(request, payload, note, publish);
         self.is_dirty = true;
     }
 
@@ -230,13 +230,7 @@ impl Route {
     /// Publishes what one link has issued. A link keeps what is wrong, and tells whoever takes the
     /// next thing from it.
     pub(crate) fn publish_requests(&mut self, at: usize) {
-        let client = &mut self.pairs[at].client;
-        let _ = match &mut self.fabric {
-            Fabric::Tcp(channel) => client.publish(channel),
-            Fabric::Opening => Ok(0),
-            Fabric::Shm(channel, _) => client.publish(channel),
-            Fabric::Rdma(outlet) => client.publish(outlet.as_mut()),
-        };
+        publish_client(&mut self.pairs[at].client, &mut self.fabric);
         self.is_dirty = true;
     }
 
@@ -404,6 +398,16 @@ impl Pair {
         }
         self.leaving.pop_front().map(|(_, share)| share)
     }
+}
+
+#[inline(never)]
+fn publish_client(client: &mut ClientLink<Note>, fabric: &mut Fabric) {
+    let _ = match fabric {
+        Fabric::Tcp(channel) => client.publish(channel),
+        Fabric::Opening => Ok(0),
+        Fabric::Shm(channel, _) => client.publish(channel),
+        Fabric::Rdma(outlet) => client.publish(outlet.as_mut()),
+    };
 }
 
 fn publish(pairs: &mut [Pair], channel: &mut impl Channel) -> Result<(), LinkError> {

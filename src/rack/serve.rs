@@ -186,6 +186,7 @@ impl RackSide {
             Ok(run(&mut Visit {
                 site: &mut site,
                 property: found.as_deref(),
+                reply: None,
             }))
         };
         let served = match catch_unwind(AssertUnwindSafe(visit)) {

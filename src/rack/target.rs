@@ -122,6 +122,73 @@ impl InPlace for Buffer {
     }
 }
 
+/// A value, in place while it is a few bytes and nothing else; all of it goes into a parcel that is
+/// there already if it is more.
+pub(crate) struct Answer<'p> {
+    small: [u8; SMALL_BYTES],
+    length: usize,
+    parcel: &'p mut Parcel,
+    is_in_parcel: bool,
+}
+
+impl<'p> Answer<'p> {
+    #[inline(always)]
+    pub(crate) fn new(parcel: &'p mut Parcel) -> Self {
+        Self {
+            small: [0; SMALL_BYTES],
+            length: 0,
+            parcel,
+            is_in_parcel: false,
+        }
+    }
+
+    /// Its bytes, if they are in place.
+    #[inline(always)]
+    pub(crate) fn in_place(&self) -> Option<&[u8]> {
+        match self.is_in_parcel {
+            false => self.small.get(..self.length),
+            true => None,
+        }
+    }
+
+    /// Has all of it in the parcel.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn put_into_parcel(&mut self) -> &mut Parcel {
+        if !self.is_in_parcel {
+            self.is_in_parcel = true;
+            self.parcel.clear();
+            self.parcel.bytes.extend(&self.small[..self.length]);
+        }
+        self.parcel
+    }
+}
+
+impl Target for Answer<'_> {
+    #[inline(always)]
+    fn append(&mut self, bytes: &[u8]) -> Result<(), Full> {
+        let end = self.length.wrapping_add(bytes.len());
+        match self.small.get_mut(self.length..end) {
+            Some(place) if !self.is_in_parcel => place.copy_from_slice(bytes),
+            _ => self.put_into_parcel().append(bytes)?,
+        }
+        self.length = end;
+        Ok(())
+    }
+}
+
+impl InPlace for Answer<'_> {
+    #[inline(always)]
+    fn is_full(&self) -> bool {
+        self.is_in_parcel && self.parcel.is_full
+    }
+
+    #[cold]
+    fn attach(&mut self, handles: Vec<Handle>) {
+        self.put_into_parcel().attach(handles);
+    }
+}
+
 /// The bytes of a large value; from time to time whoever else wants the processor may have it.
 pub(crate) struct Whole {
     bytes: Vec<u8>,

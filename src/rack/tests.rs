@@ -438,7 +438,8 @@ fn requests_between_nodes_are_counted() {
     let sent = after.requests_sent - before.requests_sent;
     assert!((POSTS + 1..POSTS + 50).contains(&sent), "{sent} sent");
     let batches = after.batches_sent - before.batches_sent;
-    assert!((POSTS / 100..POSTS).contains(&batches), "{batches} batches");
+    // No slot has more results.
+    assert!((POSTS / 127..POSTS).contains(&batches), "{batches} batches");
     assert!(rack.second().metrics()[0].requests_served >= sent);
     const POSTS: u64 = 20_000;
 }

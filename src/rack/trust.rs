@@ -143,7 +143,7 @@ impl<T: 'static> Trust<T> {
             }
             Place::There(remote, _) => {
                 let call = remote.call::<With<Apply<T, A, U>, F>, F, A, U>(args);
-                call.await
+                call.await.map_err(|error| *error)
             }
         }
     }

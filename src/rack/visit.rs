@@ -2,13 +2,16 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use gossamer_transport::rack::TrusteeLink;
 use serde::de::DeserializeOwned;
 
 use crate::error::{ApplyError, Fault, Payload};
 use crate::rack::calls::Travels;
 use crate::rack::codec::{self, CodecError, Opened, Parcel, Unencoded};
+use crate::rack::envelope::Status;
 use crate::rack::error::{CallError, NotExecuted, Refusal};
 use crate::rack::handles::Handle;
+use crate::rack::target::Answer;
 use crate::rack::typed::Typed;
 use crate::worker::Worker;
 
@@ -18,6 +21,26 @@ pub(crate) struct Visit<'v, 's> {
     pub(crate) site: &'v mut Site<'s>,
     /// The property that it is on, if it is on one.
     pub(crate) property: Option<&'v Typed>,
+    /// Where a result goes at once that is a few bytes and nothing else.
+    pub(crate) reply: Option<DueReply<'v>>,
+}
+
+/// A response that is due on a link.
+pub(crate) struct DueReply<'v> {
+    pub(crate) link: &'v mut TrusteeLink,
+    /// Whether nobody looks at it.
+    pub(crate) is_post: bool,
+}
+
+impl DueReply<'_> {
+    #[inline(always)]
+    pub(crate) fn send(self, bytes: &[u8]) {
+        let bytes = match self.is_post {
+            true => &[],
+            false => bytes,
+        };
+        self.link.respond_inline(PLAIN, bytes);
+    }
 }
 
 /// What visits have in common that come from one worker of another node.
@@ -52,7 +75,7 @@ pub(crate) struct ReplyTo {
 
 /// How a call was served.
 pub(crate) enum Served {
-    /// Its result is in the site's `answer`.
+    /// Its result is in the site's `answer`, or was sent.
     Now,
     Failed(Failure),
     /// The outcome goes to the site's `from`, when it is there.
@@ -114,19 +137,23 @@ impl Visit<'_, '_> {
     #[inline(always)]
     pub(crate) fn answer<U: Travels>(&mut self, result: U) -> Served {
         self.site.phase = Phase::Encoding;
-        self.site.answer.clear();
-        let encoded = codec::encode(&result, &mut self.site.answer);
+        let mut answer = Answer::new(&mut self.site.answer);
+        let encoded = codec::encode(&result, &mut answer);
         if let Err(Unencoded::Large) = encoded {
             return Served::Large(Box::new(|| encode_large(result)));
         }
         drop(result);
-        match encoded {
-            Ok(()) => Served::Now,
-            Err(_) => {
-                self.site.answer.clear();
-                Served::Failed(Failure::Result)
+        if encoded.is_err() {
+            self.site.answer.clear();
+            return Served::Failed(Failure::Result);
+        }
+        match (answer.in_place(), self.reply.take()) {
+            (Some(bytes), Some(reply)) => reply.send(bytes),
+            _ => {
+                answer.put_into_parcel();
             }
         }
+        Served::Now
     }
 }
 
@@ -200,3 +227,6 @@ pub(crate) async fn parcel_of<U: Travels>(result: U) -> Outcome {
 fn encode_large<U: Travels>(result: U) -> Outcome {
     codec::encode_large(result).map_err(|_| Failure::Result)
 }
+
+/// The status of a value and nothing else.
+pub(crate) const PLAIN: u8 = Status::Value { has_table: false }.to_byte();

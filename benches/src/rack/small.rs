@@ -53,12 +53,12 @@ fn tcp(bench: &mut Bench, machine: &Machine) {
     report.row("raw ping-pong of 64 requests, spinning", |millis| {
         64.0 * raw_tcp::ping_pong(machine, Wait::Spinning, 64, millis)
     });
-    for (name, how, sides, depth) in LOADS {
+    for (name, how, sides, depth) in LOADS.into_iter().chain([MANY_TASKS]) {
         let name = format!("tcp, {name}");
         report.row(&name, move |millis| rate(two, how, sides, depth, millis));
     }
     for (library, name) in Library::ALL {
-        for tasks in [1, 64, 256] {
+        for tasks in [1, 64, 256, 1024] {
             let name = format!("{name}, {tasks} tasks");
             report.row(&name, move |millis| {
                 rivals::run(machine, library, tasks, millis)
@@ -108,6 +108,10 @@ const LOADS: [(&str, How, Sides, usize); 6] = [
         256,
     ),
 ];
+
+/// By TCP alone.
+const MANY_TASKS: (&str, How, Sides, usize) =
+    ("1024 tasks, one side", How::Apply, Sides::One, 1024);
 
 const SHM: &str = "shm: two processes, one worker each, idle strategy spin, 8 bytes";
 const TCP: &str = "tcp: two processes, one worker each, idle strategy spin, 8 bytes";
@@ -165,7 +169,7 @@ const SHM_RATIOS: [Ratio; 10] = [
     ),
 ];
 
-const TCP_RATIOS: [Ratio; 13] = [
+const TCP_RATIOS: [Ratio; 16] = [
     (
         "round trip, in raw ping-pongs, spinning (asked: at most 1.4)",
         "raw ping-pong, spinning",
@@ -197,6 +201,11 @@ const TCP_RATIOS: [Ratio; 13] = [
         "tcp, 256 tasks, one side",
         "tarpc, 256 tasks",
     ),
+    (
+        "1024 tasks, to tarpc",
+        "tcp, 1024 tasks, one side",
+        "tarpc, 1024 tasks",
+    ),
     ("1 task, to tonic", "tcp, 1 task", "tonic, 1 tasks"),
     (
         "64 tasks, to tonic (asked: at least 20)",
@@ -208,6 +217,11 @@ const TCP_RATIOS: [Ratio; 13] = [
         "tcp, 256 tasks, one side",
         "tonic, 256 tasks",
     ),
+    (
+        "1024 tasks, to tonic",
+        "tcp, 1024 tasks, one side",
+        "tonic, 1024 tasks",
+    ),
     ("1 task, to ractor", "tcp, 1 task", "ractor, 1 tasks"),
     (
         "64 tasks, to ractor",
@@ -218,5 +232,10 @@ const TCP_RATIOS: [Ratio; 13] = [
         "256 tasks, to ractor",
         "tcp, 256 tasks, one side",
         "ractor, 256 tasks",
+    ),
+    (
+        "1024 tasks, to ractor",
+        "tcp, 1024 tasks, one side",
+        "ractor, 1024 tasks",
     ),
 ];

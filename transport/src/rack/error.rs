@@ -34,11 +34,14 @@ pub enum WireError {
         found: u16,
     },
     /// A record goes on beyond the end of its batch.
-    #[error("a record of {0} bytes is longer than what is left of its batch")]
+    #[error("records of {0} bytes are longer than what is left of their batch")]
     Truncated(u64),
     /// A batch has words that belong to no record.
     #[error("{0} words after the last record of a batch")]
     Leftover(u16),
+    /// A header says that it is of more records than are left.
+    #[error("a header is of {0} further records, more than are left of its batch")]
+    Repeats(u16),
     /// A record names a call that its batch does not list.
     #[error("a record names call {0} of its batch, which has no such")]
     CallIndex(u8),

@@ -218,7 +218,7 @@ impl Layout {
 }
 
 /// Of how the memory is laid out and what its words mean.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// Two cache lines, which processors fetch together: what one writer writes shares none with
 /// what another does.

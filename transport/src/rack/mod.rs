@@ -40,8 +40,7 @@ pub use channel::{Channel, Refusal};
 pub use error::{AttachError, LinkError, WireError};
 pub use layout::{DEPTH_MAX, Geometry, Layout, PIECE_BYTES, Place, RingKind};
 pub use link::{
-    Answer, Arrived, ClientLink, Fate, InlineRequest, PAYLOAD_BYTES_MAX, Payload, TooLong,
-    TrusteeLink, Unanswered,
+    Answer, Arrived, ClientLink, Fate, PAYLOAD_BYTES_MAX, Payload, TooLong, TrusteeLink, Unanswered,
 };
 pub use port::{Port, Ports};
 pub use wire::{Property, Request};

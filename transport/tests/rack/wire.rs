@@ -55,18 +55,112 @@ fn image_used_again() {
     }
 }
 
-/// A small request takes 16 bytes beside its payload, and 8 for the same property again.
+/// A small request takes 16 bytes beside its payload, 8 for the same property again, and none if it
+/// is like the one before it.
 #[test]
 fn small_headers() {
-    let words = |repeats: usize| {
+    let words = |requests: &[Request]| {
         let mut image = RequestImage::new();
-        for _ in 0..repeats {
-            image.push(&request(0), Content::Inline(&[0; 8]));
+        for request in requests {
+            image.push(request, Content::Inline(&[0; 8]));
         }
         let slot = image.to_slot(1);
         124 - (u64_at(&slot, 127) >> 16 & 0x7fff)
     };
-    assert_eq!((words(1), words(2), words(3)), (3, 5, 7));
+    let (first, other) = (request(0), request(1));
+    assert_eq!(first.property, other.property);
+    assert_eq!(words(&[first]), 3);
+    assert_eq!(words(&[first, first, first]), 5);
+    assert_eq!(words(&[first, other, first]), 7);
+}
+
+/// Requests that are alike share a header until one differs, in whatever it does.
+#[test]
+fn runs_end_where_requests_differ() {
+    let alike = request(0);
+    let mut others = [alike; 4];
+    others[0].call += 1;
+    others[1].property.index += 1;
+    others[2].property.generation += 1;
+    others[3].kind += 1;
+    let payload = *b"12345678";
+    let mut image = RequestImage::new();
+    let mut pushed = Vec::new();
+    for other in others {
+        for (request, length) in [(alike, 8), (alike, 8), (other, 8), (other, 8), (alike, 7)] {
+            image.push(&request, Content::Inline(&payload[..length]));
+            pushed.push((request, length));
+        }
+    }
+    image.push(&alike, Content::Bulk(7));
+    image.push(&alike, Content::Inline(&payload[..7]));
+    let mut reader = RequestReader::new();
+    reader.take_image(&image.to_slot(1)).expect("in order");
+    for (request, length) in pushed {
+        let record = reader.take_record().expect("in order").expect("one more");
+        assert_eq!(
+            (record.call, record.property, record.kind),
+            (request.call, request.property, request.kind)
+        );
+        assert_eq!(record.content, Content::Inline(&payload[..length]));
+    }
+    for content in [Content::Bulk(7), Content::Inline(&payload[..7])] {
+        let record = reader.take_record().expect("in order").expect("one more");
+        assert_eq!(record.content, content);
+    }
+    assert_eq!(reader.take_record(), Ok(None));
+}
+
+/// The same of results, of which one finds no room in the midst of a run.
+#[test]
+fn runs_of_results() {
+    let mut image = ResultImage::new();
+    image.begin(8);
+    let long = [5; 900];
+    let results: [(u8, &[u8]); 8] = [
+        (0, b"12345678"),
+        (0, b"87654321"),
+        (0, &long),
+        (0, &long),
+        (0, b"12345678"),
+        (1, b"12345678"),
+        (1, b"1234"),
+        (1, b"4321"),
+    ];
+    let inline = results.map(|(status, payload)| image.push(status, payload));
+    let mut reader = ResultReader::new();
+    reader.take_image(&image.to_slot(1)).expect("in order");
+    for ((status, payload), is_inline) in results.into_iter().zip(inline) {
+        let record = reader.take_record().expect("in order").expect("one more");
+        let content = match is_inline {
+            true => Content::Inline(payload),
+            false => Content::Bulk(payload.len() as u64),
+        };
+        assert_eq!((record.status, record.content), (status, content));
+    }
+    assert_eq!(reader.take_record(), Ok(None));
+    assert_eq!(inline.iter().filter(|&&inline| inline).count(), 7);
+}
+
+/// Requests without arguments share a header and take nothing else; a batch has no more of them
+/// than can be answered.
+#[test]
+fn requests_without_bytes() {
+    let with = |count: u64| {
+        let mut image = RequestImage::new();
+        image.push(&request(0), Content::Inline(&[]));
+        let mut image = image.to_slot(1);
+        put(&mut image, 123, (count - 1) << 32);
+        put(&mut image, 127, 1 << 32 | 122 << 16 | count);
+        read_requests(&image)
+    };
+    assert_eq!(with(127), Ok(127));
+    assert_eq!(with(128), Err(WireError::Count(128)));
+    let mut image = RequestImage::new();
+    while image.has_room(0) {
+        image.push(&request(0), Content::Inline(&[]));
+    }
+    assert_eq!(read_requests(&image.to_slot(1)), Ok(127));
 }
 
 /// What a seal can say that is wrong.
@@ -91,7 +185,9 @@ fn seals() {
     assert_eq!(with(seal(125, 1)), Err(WireError::Offset(125)));
     assert_eq!(with(seal(0x7fff, 1)), Err(WireError::Offset(0x7fff)));
     assert_eq!(with(seal(121, 0)), Err(WireError::Count(0)));
-    assert_eq!(with(seal(121, 4)), Err(WireError::Count(4)));
+    assert_eq!(with(seal(124, 1)), Err(WireError::Count(1)));
+    assert_eq!(with(seal(121, 128)), Err(WireError::Count(128)));
+    assert_eq!(with(seal(120, 2)), Err(WireError::Truncated(8)));
     assert_eq!(with(seal(122, 1)), Err(WireError::Truncated(8)));
     assert_eq!(with(seal(123, 1)), Err(WireError::Truncated(8)));
     assert_eq!(with(seal(120, 1)), Err(WireError::Leftover(1)));
@@ -110,9 +206,11 @@ fn headers() {
     assert_eq!(with(8), Ok(1));
     assert_eq!(with(9), Err(WireError::Truncated(9)));
     assert_eq!(
-        with((1 << 48) - 1),
-        Err(WireError::Truncated((1 << 48) - 1))
+        with((1 << 32) - 1),
+        Err(WireError::Truncated((1 << 32) - 1))
     );
+    assert_eq!(with(1 << 32 | 8), Err(WireError::Repeats(1)));
+    assert_eq!(with(0xffff << 32 | 8), Err(WireError::Repeats(0xffff)));
     assert_eq!(with(0), Err(WireError::Leftover(1)));
     assert_eq!(with(3 << 56 | 8), Err(WireError::CallIndex(3)));
     assert_eq!(with(1 << 54 | 8), Err(WireError::NoProperty));
@@ -158,12 +256,12 @@ proptest! {
     fn any_image(seed in proptest::collection::vec(any::<u64>(), 128), seal: u32) {
         let mut image = SlotImage([0; 1024]);
         for (at, word) in seed.iter().enumerate() {
-            // Small lengths are likely to fit.
-            put(&mut image, at, word & 0xc7c0_0000_0000_003f);
+            // Small lengths and few repeats are likely to fit.
+            put(&mut image, at, word & 0xc7c0_0003_0000_003f);
         }
         put(&mut image, 127, u64::from(seal & 0x007f_007f));
         if let Ok(count) = read_requests(&image) {
-            prop_assert!(count <= 124);
+            prop_assert!(count <= 127);
         }
         if let Ok(count) = read_results(&image) {
             prop_assert!(count <= 127);

@@ -14,7 +14,7 @@ use crate::rack::link::payload::Payload;
 use crate::rack::link::{FIRST, PAYLOAD_BYTES_MAX, TooLong};
 use crate::rack::port::Port;
 use crate::rack::wire::{
-    Content, INLINE_BYTES_MAX, Request, RequestImage, ResultReader, Taken, words_of,
+    Content, INLINE_BYTES_MAX, Property, Request, RequestImage, ResultReader, Taken,
 };
 use crate::slot::{Seal, WORDS_UNSEALED};
 
@@ -118,7 +118,7 @@ impl<N> ClientLink<N> {
         if payload.len() > INLINE_BYTES_MAX {
             return self.issue_bulk(request, payload.into_owned().into(), note);
         }
-        self.issue_inline(&request, &payload, || note);
+        self.issue_inline(&request, &payload, || note, |_| ());
         Ok(())
     }
 
@@ -139,34 +139,54 @@ impl<N> ClientLink<N> {
         if payload.len() > INLINE_BYTES_MAX {
             return self.issue_bulk(request, payload, note);
         }
-        self.issue_inline(&request, &payload.into_bytes(), || note);
+        self.issue_inline(&request, &payload.into_bytes(), || note, |_| ());
         Ok(())
     }
 
     /// [`issue`](Self::issue) of a payload that goes into a slot, with a note that is made where it
-    /// is to lie.
+    /// is to lie. If the batch that goes out next has no room, `make_room` may publish it.
+    ///
+    /// The request is given in parts to what is out of the way, so that it stays in registers.
     ///
     /// # Panics
     /// If the payload has more bytes than [`INLINE_BYTES_MAX`], and as `issue`.
     #[inline(always)]
-    pub fn issue_inline(&mut self, request: &Request, payload: &[u8], note: impl FnOnce() -> N) {
-        self.append(request, payload);
-        self.notes.push(note);
-    }
-
-    #[inline(always)]
-    fn append(&mut self, request: &Request, payload: &[u8]) {
+    pub fn issue_inline(
+        &mut self,
+        request: &Request,
+        payload: &[u8],
+        note: impl FnOnce() -> N,
+        make_room: impl FnOnce(&mut Self),
+    ) {
         assert!(request.kind < Request::KINDS, "no such kind of request");
         assert!(
             payload.len() <= INLINE_BYTES_MAX,
             "it has no room in a slot"
         );
         if self.backlog.is_empty() && self.admits(request, payload.len()) {
-            self.result_room -= result_words(request);
+            self.result_room -= request.result_words();
             self.batch.push_inline(request, payload);
         } else {
-            self.backlog.push_inline(*request, payload);
+            make_room(self);
+            let rest = (request.kind, request.result_bytes);
+            self.defer(request.call, request.property, rest, payload);
         }
+        self.notes.push(note);
+    }
+
+    /// Has a request wait for room, if there is none.
+    #[cold]
+    #[inline(never)]
+    fn defer(&mut self, call: u64, property: Property, rest: (u8, u16), payload: &[u8]) {
+        let (kind, result_bytes) = rest;
+        let request = Request {
+            call,
+            property,
+            kind,
+            result_bytes,
+        };
+        self.backlog.push_inline(request, payload);
+        self.take_of_backlog();
     }
 
     #[cold]
@@ -181,13 +201,8 @@ impl<N> ClientLink<N> {
             return Err(TooLong { bytes, note });
         }
         self.notes.push(|| note);
-        if self.backlog.is_empty() && self.admits(&request, 0) {
-            self.result_room -= result_words(&request);
-            self.batch.push(&request, Content::Bulk(bytes));
-            self.outgoing.push(payload);
-        } else {
-            self.backlog.push_bulk(request, payload);
-        }
+        self.backlog.push_bulk(request, payload);
+        self.take_of_backlog();
         Ok(())
     }
 
@@ -383,11 +398,10 @@ impl<N> ClientLink<N> {
     }
 
     /// Whether the batch that goes out next has room for a request with so many bytes in its slot.
-    /// Another goes out after it, which publishing it early lets come sooner.
     #[inline(always)]
-    pub fn admits(&self, request: &Request, inline_bytes: usize) -> bool {
+    fn admits(&self, request: &Request, inline_bytes: usize) -> bool {
         // A result that is larger than a slot goes in pieces, and leaves room for the others.
-        let fits = result_words(request) <= self.result_room || self.batch.count() == 0;
+        let fits = request.result_words() <= self.result_room || self.batch.count() == 0;
         fits && self.batch.has_room(inline_bytes)
     }
 
@@ -397,11 +411,16 @@ impl<N> ClientLink<N> {
         self.next = self.next.wrapping_add(1);
         self.batch.clear();
         self.result_room = WORDS_UNSEALED;
+        self.take_of_backlog();
+    }
+
+    /// Takes what has room.
+    fn take_of_backlog(&mut self) {
         while let Some((request, inline_bytes)) = self.backlog.front() {
             if !self.admits(request, inline_bytes) {
                 break;
             }
-            self.result_room -= result_words(request);
+            self.result_room -= request.result_words();
             if let Some(payload) = self.backlog.pop_into(&mut self.batch) {
                 self.outgoing.push(payload);
             }
@@ -478,12 +497,3 @@ impl<N> ClientLink<N> {
         error
     }
 }
-
-/// The words of its slot that a result is expected to take.
-#[inline(always)]
-fn result_words(request: &Request) -> usize {
-    (1 + words_of(usize::from(request.result_bytes))).min(RESULT_WORDS_MAX)
-}
-
-/// A result that is expected to be longer leaves room for the headers of others.
-const RESULT_WORDS_MAX: usize = WORDS_UNSEALED;

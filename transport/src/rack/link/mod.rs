@@ -33,7 +33,7 @@ pub use answer::{Answer, Fate, Unanswered};
 pub use bulk::QUEUED_BYTES_MAX;
 pub use client::ClientLink;
 pub use payload::Payload;
-pub use trustee::{Arrived, InlineRequest, TrusteeLink};
+pub use trustee::{Arrived, TrusteeLink};
 
 /// The longest payload.
 pub const PAYLOAD_BYTES_MAX: u64 = 4 << 30;

@@ -9,7 +9,7 @@ use crate::rack::link::bulk::{Incoming, OF_REQUESTS, OF_RESULTS, Outgoing, QUEUE
 use crate::rack::link::payload::Payload;
 use crate::rack::link::{FIRST, PAYLOAD_BYTES_MAX, TooLong};
 use crate::rack::port::Port;
-use crate::rack::wire::{Content, INLINE_BYTES_MAX, Property, RequestReader, ResultImage};
+use crate::rack::wire::{Alike, Content, INLINE_BYTES_MAX, Property, RequestReader, ResultImage};
 use crate::slot::Seal;
 
 /// The trustee's end; see [`ClientLink`](crate::rack::ClientLink) for an example.
@@ -60,37 +60,6 @@ pub struct Arrived<'a> {
     pub kind: u8,
     /// The bytes that go with it.
     pub payload: Cow<'a, [u8]>,
-}
-
-/// A request that has arrived in a slot, all of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InlineRequest<'a> {
-    /// What to run.
-    pub call: u64,
-    /// On which property.
-    pub property: Property,
-    /// What kind of request it is.
-    pub kind: u8,
-    /// The bytes that go with it.
-    pub payload: &'a [u8],
-}
-
-impl<'a> From<InlineRequest<'a>> for Arrived<'a> {
-    fn from(request: InlineRequest<'a>) -> Self {
-        let InlineRequest {
-            call,
-            property,
-            kind,
-            payload,
-        } = request;
-        let payload = Cow::Borrowed(payload);
-        Self {
-            call,
-            property,
-            kind,
-            payload,
-        }
-    }
 }
 
 impl TrusteeLink {
@@ -151,8 +120,8 @@ impl TrusteeLink {
     }
 
     /// As [`poll_request`](Self::poll_request), but for requests alone whose payload is in a slot,
-    /// which `act` is given in registers; whether there was such a one. The way of a request
-    /// through memory takes longer than the request. If `act` panics, its response is due.
+    /// and for all that are alike at once: each is then [taken](Self::take_alike). If there is no
+    /// such request, none is polled.
     ///
     /// # Errors
     /// As `poll_request`.
@@ -160,29 +129,36 @@ impl TrusteeLink {
     /// # Panics
     /// As `poll_request`.
     #[inline(always)]
-    pub fn poll_inline(&mut self, act: impl FnOnce(InlineRequest<'_>)) -> Result<bool, WireError> {
+    pub fn poll_alike(&mut self) -> Result<Option<Alike>, WireError> {
         assert!(!self.is_due, "a request has had no response");
         if !matches!(self.stop, Stop::No) {
-            return self.stopped();
+            return self.stopped().map(|_| None);
         }
         if self.requests.left() == 0 {
             match self.take_batch() {
                 Ok(true) => {}
-                Ok(false) => return Ok(false),
+                Ok(false) => return Ok(None),
                 Err(error) => return Err(self.fail(error)),
             }
         }
-        let is_due = &mut self.is_due;
-        let taken = self.requests.take_inline(|call, property, kind, payload| {
-            *is_due = true;
-            act(InlineRequest {
-                call,
-                property,
-                kind,
-                payload,
-            });
-        });
-        taken.map_err(|error| self.fail(error))
+        self.requests.run().map_err(|error| self.fail(error))
+    }
+
+    /// The payload of the next request of those that are alike, if there is one; it is to be
+    /// [responded](Self::respond) to before the next is asked for. There is none either while
+    /// `poll_request` has none.
+    ///
+    /// # Panics
+    /// As `poll_request`.
+    #[inline(always)]
+    pub fn take_alike(&mut self) -> Option<&[u8]> {
+        assert!(!self.is_due, "a request has had no response");
+        if !matches!(self.stop, Stop::No) {
+            return None;
+        }
+        let payload = self.requests.take_of_run()?;
+        self.is_due = true;
+        Some(payload)
     }
 
     /// The result of the request that was polled. It goes out with the last of its batch.
@@ -349,9 +325,10 @@ impl TrusteeLink {
         self.served
     }
 
-    /// Whether all of a batch were responded to, and it was not pushed yet.
+    /// Whether all of a batch were responded to, and it was not pushed yet: until then there is no
+    /// further request.
     #[inline(always)]
-    fn is_complete(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.results.count() > 0 && self.results.left() == 0
     }
 

@@ -88,7 +88,7 @@ pub(super) fn text_of(gid: [u8; 16]) -> String {
 }
 
 /// Of what a card says.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// 256 to 4096 bytes, in the code of the library.
 const MTUS: std::ops::RangeInclusive<u8> = 1..=5;
 /// Numbers of queue pairs and of packets have 24 bits.

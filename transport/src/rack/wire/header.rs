@@ -3,7 +3,7 @@
 use crate::rack::error::WireError;
 use crate::rack::link::PAYLOAD_BYTES_MAX;
 use crate::rack::wire::Content;
-use crate::slot::BODY_WORDS;
+use crate::slot::{BODY_WORDS, WORDS_UNSEALED};
 
 /// Names a property of a node: a place in its table, and which of those that were there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -46,6 +46,13 @@ pub struct Request {
 impl Request {
     /// How many kinds there may be.
     pub const KINDS: u8 = 64;
+
+    /// The words of its slot that its result is expected to take. One that is expected to be longer
+    /// leaves room for the headers of others.
+    #[inline(always)]
+    pub(crate) fn result_words(&self) -> usize {
+        (1 + words_of(usize::from(self.result_bytes))).min(WORDS_UNSEALED)
+    }
 }
 
 /// The longest payload that goes into a slot. The models have short ones, so that few words are
@@ -106,17 +113,24 @@ fn word_of(bytes: &[u8]) -> u64 {
         | u64::from(last) << (8 * (length - 1))
 }
 
-/// The first word of a request.
+/// The first word of a request, or of a run of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestHeader {
     pub(crate) call: u8,
     pub(crate) kind: u8,
     pub(crate) is_bulk: bool,
     pub(crate) same_property: bool,
+    /// If it is not bulk, with what is above it: see [`Run`].
     pub(crate) length: u64,
 }
 
 impl RequestHeader {
+    /// That of a request for the first call of its batch, with so many bytes in the slot.
+    #[inline(always)]
+    pub(crate) const fn shape(kind: u8, length: usize) -> u64 {
+        (kind as u64) << LENGTH_BITS | length as u64
+    }
+
     #[inline(always)]
     pub(crate) const fn to_word(self) -> u64 {
         debug_assert!(self.kind < Request::KINDS && self.length >> LENGTH_BITS == 0);
@@ -137,15 +151,21 @@ impl RequestHeader {
     }
 }
 
-/// The first word of a result.
+/// The first word of a result, or of a run of them.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ResultHeader {
     pub(crate) status: u8,
     pub(crate) is_bulk: bool,
+    /// As that of a request.
     pub(crate) length: u64,
 }
 
 impl ResultHeader {
+    /// What in a header says whether the payload is bulk.
+    pub(crate) const fn bulk_bit(is_bulk: bool) -> u64 {
+        (is_bulk as u64) << 55
+    }
+
     #[inline(always)]
     pub(crate) const fn to_word(self) -> u64 {
         debug_assert!(self.length >> LENGTH_BITS == 0);
@@ -183,6 +203,29 @@ pub(crate) const fn awaited(is_bulk: bool, length: u64) -> Result<u64, WireError
     match bulk(length) {
         Ok(_) => Ok(length),
         Err(error) => Err(error),
+    }
+}
+
+/// What a header says of records whose payloads are in the slot: that it is theirs, all of one
+/// length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// How many there are after the first.
+    pub(crate) more: u16,
+    /// Of the payload of each.
+    pub(crate) length: u32,
+}
+
+impl Run {
+    /// Adds one record to a header's length.
+    pub(crate) const ONE_MORE: u64 = 1 << 32;
+
+    #[inline(always)]
+    pub(crate) const fn of_length(length: u64) -> Self {
+        Self {
+            more: (length >> 32) as u16,
+            length: length as u32,
+        }
     }
 }
 

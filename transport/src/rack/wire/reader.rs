@@ -1,10 +1,14 @@
 //! A batch as it was copied out of its slot, and a cursor that pops its words.
+//!
+//! Of a run all is checked when it begins, so that its payloads are taken one after the other
+//! without a look at what else is left.
 
 use crate::rack::error::WireError;
 use crate::rack::layout::RingKind;
 use crate::rack::port::Port;
+use crate::rack::wire::header::Run;
 use crate::rack::wire::words_of;
-use crate::slot::{SLOT_BYTES, Seal};
+use crate::slot::{SLOT_BYTES, Seal, WORDS_UNSEALED};
 
 /// The bytes of a slot, in memory of the reader's own.
 #[derive(Clone, Copy)]
@@ -15,9 +19,21 @@ pub struct SlotImage(pub [u8; SLOT_BYTES]);
 #[derive(Debug)]
 pub(crate) struct Cursor {
     bytes: SlotImage,
-    /// Records left.
+    /// Records left, without those of the run.
     left: u16,
     words: Words,
+    run: Payloads,
+}
+
+/// The payloads that are left of a run.
+#[derive(Clone, Copy, Debug)]
+struct Payloads {
+    left: u16,
+    /// The first byte of the one before the next.
+    start: usize,
+    length: usize,
+    /// From one to the next.
+    stride: usize,
 }
 
 /// The words that are left of a batch, of which the highest comes next. A record is read by a copy
@@ -35,6 +51,12 @@ impl Cursor {
             bytes: SlotImage([0; SLOT_BYTES]),
             left: 0,
             words: Words { lowest: 0, end: 0 },
+            run: Payloads {
+                left: 0,
+                start: 0,
+                length: 0,
+                stride: 0,
+            },
         }
     }
 
@@ -66,7 +88,7 @@ impl Cursor {
 
     /// Checks what a seal says, and returns the lowest word of its batch.
     fn begin(&mut self, seal: u64, end: usize) -> Result<usize, WireError> {
-        self.left = 0;
+        (self.left, self.run.left) = (0, 0);
         let seal = Seal::from_word(seal);
         if seal.has_exceptions {
             return Err(WireError::Reserved(1 << 31));
@@ -75,8 +97,8 @@ impl Cursor {
         let Some(words) = end.checked_sub(offset) else {
             return Err(WireError::Offset(seal.offset));
         };
-        // Each record has a header.
-        if seal.count == 0 || usize::from(seal.count) > words {
+        // The first has a header, and each is answered by one.
+        if seal.count == 0 || words == 0 || usize::from(seal.count) > WORDS_UNSEALED {
             return Err(WireError::Count(seal.count));
         }
         let lowest = offset;
@@ -87,7 +109,13 @@ impl Cursor {
     /// How many records are left.
     #[inline(always)]
     pub(crate) fn left(&self) -> u16 {
-        self.left
+        self.left + self.run.left
+    }
+
+    /// Whether the next record is of a run that has begun.
+    #[inline(always)]
+    pub(crate) fn is_in_run(&self) -> bool {
+        self.run.left > 0
     }
 
     /// What is left of its words.
@@ -112,17 +140,43 @@ impl Cursor {
         Ok(self.word(words.end))
     }
 
-    /// So many bytes from a word on.
+    /// The next payload of the run that has begun, if there is one.
     #[inline(always)]
-    pub(crate) fn bytes(&self, word: usize, length: u64) -> &[u8] {
-        &self.bytes.0[8 * word..][..length as usize]
+    pub(crate) fn take_of_run(&mut self) -> Option<&[u8]> {
+        self.run.left = self.run.left.checked_sub(1)?;
+        self.run.start -= self.run.stride;
+        Some(&self.bytes.0[self.run.start..][..self.run.length])
     }
 
-    /// Says that a record was read to its end, and what is left after it.
+    /// Says that the header of a run was read, and what is left after it; of which there is one
+    /// record at least.
     #[inline(always)]
+    pub(crate) fn begin_run(&mut self, mut words: Words, run: Run) -> Result<(), WireError> {
+        let count = match run.more.checked_add(1) {
+            Some(count) if count <= self.left => count,
+            _ => return Err(WireError::Repeats(run.more)),
+        };
+        let start = 8 * words.end;
+        let stride = words.pop_payloads(count, run.length)?;
+        self.finish(words, count)?;
+        self.run = Payloads {
+            left: count,
+            start,
+            length: run.length as usize,
+            stride,
+        };
+        Ok(())
+    }
+
+    /// Says that a record without a payload was read, and what is left after it.
     pub(crate) fn finish_record(&mut self, words: Words) -> Result<(), WireError> {
+        self.finish(words, 1)
+    }
+
+    #[inline(always)]
+    fn finish(&mut self, words: Words, count: u16) -> Result<(), WireError> {
         self.words = words;
-        self.left -= 1;
+        self.left -= count;
         if self.left == 0 && words.end != words.lowest {
             return Err(WireError::Leftover((words.end - words.lowest) as u16));
         }
@@ -137,15 +191,17 @@ impl Cursor {
 }
 
 impl Words {
-    /// Steps over a payload, and returns the word at which it begins.
+    /// Steps over so many payloads of so many bytes each, and returns how far it is from one to
+    /// the next.
     #[inline(always)]
-    pub(crate) fn pop_bytes(&mut self, length: u64) -> Result<usize, WireError> {
+    fn pop_payloads(&mut self, count: u16, length: u32) -> Result<usize, WireError> {
+        let words = words_of(length as usize);
         let left = self.end - self.lowest;
-        if length > 8 * left as u64 {
-            return Err(WireError::Truncated(length));
+        if words * usize::from(count) > left {
+            return Err(WireError::Truncated(u64::from(count) * u64::from(length)));
         }
-        self.end -= words_of(length as usize);
-        Ok(self.end)
+        self.end -= words * usize::from(count);
+        Ok(8 * words)
     }
 }
 

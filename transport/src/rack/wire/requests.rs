@@ -6,10 +6,11 @@ use crate::rack::layout::RingKind;
 use crate::rack::port::Port;
 use crate::rack::wire::Content;
 use crate::rack::wire::header::{
-    Property, RECORD_HEADER_WORDS_MAX, Request, RequestHeader, awaited, bulk, put_payload, words_of,
+    Property, RECORD_HEADER_WORDS_MAX, Request, RequestHeader, Run, awaited, bulk, put_payload,
+    words_of,
 };
 use crate::rack::wire::reader::{Cursor, SlotImage, Words};
-use crate::slot::{BODY_WORDS, CALLS, SLOT_BYTES, Seal};
+use crate::slot::{BODY_WORDS, CALLS, SLOT_BYTES, Seal, WORDS_UNSEALED};
 
 /// A batch of requests under construction.
 ///
@@ -35,6 +36,28 @@ pub struct RequestImage {
     listed: usize,
     /// The property of the last record.
     property: Option<Property>,
+    /// What the last record is like.
+    last: Last,
+}
+
+/// The last record, and what another has to be like to share its header, which lies at this word.
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    call: u64,
+    property: u64,
+    /// Kind and length, as they are in a header.
+    shape: u64,
+    header: usize,
+}
+
+impl Last {
+    /// No record is like this.
+    const NONE: Self = Self {
+        call: 0,
+        property: 0,
+        shape: u64::MAX,
+        header: 0,
+    };
 }
 
 impl RequestImage {
@@ -47,6 +70,7 @@ impl RequestImage {
             calls: [0; CALLS],
             listed: 0,
             property: None,
+            last: Last::NONE,
         }
     }
 
@@ -59,7 +83,8 @@ impl RequestImage {
     /// Whether a record with so many bytes in the slot fits for certain.
     #[inline(always)]
     pub fn has_room(&self, inline_bytes: usize) -> bool {
-        self.offset >= RECORD_HEADER_WORDS_MAX + words_of(inline_bytes)
+        usize::from(self.count) < WORDS_UNSEALED
+            && self.offset >= RECORD_HEADER_WORDS_MAX + words_of(inline_bytes)
     }
 
     /// Appends a request.
@@ -71,32 +96,79 @@ impl RequestImage {
         match content {
             Content::Inline(payload) => self.push_inline(request, payload),
             Content::Bulk(length) => {
-                self.offset = self.push_header(request, true, length);
+                let Request {
+                    call,
+                    property,
+                    kind,
+                    ..
+                } = *request;
+                self.offset = self.push_header((call, property, kind), true, length);
                 self.count += 1;
+                self.last = Last::NONE;
             }
         }
     }
 
-    /// Appends a request whose payload is in the slot.
+    /// Appends a request whose payload is in the slot; one like the one before it is a payload and
+    /// nothing else.
     ///
     /// What it changes of the image it stores once each: the next request waits for these stores.
     #[inline(always)]
     pub(crate) fn push_inline(&mut self, request: &Request, payload: &[u8]) {
-        let words = words_of(payload.len());
-        let end = self.push_header(request, false, payload.len() as u64);
-        self.offset = end - words;
+        let (call, property) = (request.call, request.property.to_word());
+        let shape = RequestHeader::shape(request.kind, payload.len());
+        let Last {
+            call: last_call,
+            property: last_property,
+            shape: last_shape,
+            ..
+        } = self.last;
+        let end = match (call, property, shape) == (last_call, last_property, last_shape) {
+            true => {
+                self.add_to_run();
+                self.offset
+            }
+            false => self.begin_run(call, property, shape),
+        };
+        self.offset = end - words_of(payload.len());
         put_payload(&mut self.bytes.0[8 * self.offset..8 * end], payload);
         self.count += 1;
     }
 
+    #[inline(always)]
+    fn add_to_run(&mut self) {
+        let header = self.bytes.0[8 * self.last.header..].first_chunk_mut();
+        let header = header.expect("a word of a slot");
+        *header = (u64::from_le_bytes(*header) + Run::ONE_MORE).to_le_bytes();
+    }
+
+    /// Puts a header, and returns the lowest word used then.
+    #[inline(never)]
+    fn begin_run(&mut self, call: u64, property: u64, shape: u64) -> usize {
+        let header = self.offset - 1;
+        self.last = Last {
+            call,
+            property,
+            shape,
+            header,
+        };
+        let RequestHeader { kind, length, .. } = RequestHeader::from_word(shape);
+        self.push_header((call, Property::from_word(property), kind), false, length)
+    }
+
     /// Puts a header below the lowest word used, and returns what is the lowest then.
     #[inline(always)]
-    fn push_header(&mut self, request: &Request, is_bulk: bool, length: u64) -> usize {
-        let same_property = self.property == Some(request.property);
-        let call = self.call_index(request.call);
+    fn push_header(
+        &mut self,
+        (called, property, kind): (u64, Property, u8),
+        is_bulk: bool,
+        length: u64,
+    ) -> usize {
+        let same_property = self.property == Some(property);
+        let call = self.call_index(called);
         let header = RequestHeader {
             call,
-            kind: request.kind,
+            kind,
             is_bulk,
             same_property,
             length,
@@ -104,13 +176,13 @@ impl RequestImage {
         let mut at = self.offset - 1;
         self.put(at, header.to_word());
         if !same_property {
-            self.property = Some(request.property);
+            self.property = Some(property);
             at -= 1;
-            self.put(at, request.property.to_word());
+            self.put(at, property.to_word());
         }
         if call == UNLISTED {
             at -= 1;
-            self.put(at, request.call);
+            self.put(at, called);
         }
         at
     }
@@ -120,6 +192,7 @@ impl RequestImage {
         self.offset = BODY_WORDS;
         self.count = 0;
         self.property = None;
+        self.last = Last::NONE;
         if self.listed > 1 {
             self.listed = 0;
         }
@@ -184,6 +257,19 @@ pub(crate) fn to_slot((used, seal): (&[u8], u64)) -> SlotImage {
 pub struct RequestReader {
     cursor: Cursor,
     property: Option<Property>,
+    /// What those of the run have in common.
+    alike: Alike,
+}
+
+/// What requests have in common that are alike, beside the length of their payloads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Alike {
+    /// What to run.
+    pub call: u64,
+    /// On which property.
+    pub property: Property,
+    /// What kind of request they are.
+    pub kind: u8,
 }
 
 /// One request.
@@ -205,6 +291,7 @@ impl RequestReader {
         Self {
             cursor: Cursor::new(),
             property: None,
+            alike: Alike::default(),
         }
     }
 
@@ -237,30 +324,40 @@ impl RequestReader {
     /// If it cannot need so many: so that whoever waits for it hears of it.
     #[inline(always)]
     pub(crate) fn awaited(&self) -> Result<u64, WireError> {
-        if self.left() == 0 {
+        if self.left() == 0 || self.cursor.is_in_run() {
             return Ok(0);
         }
         let header = RequestHeader::from_word(self.cursor.peek()?);
         awaited(header.is_bulk, header.length)
     }
 
-    /// Takes the next request, which there is, if its payload is in the slot, and gives it to
-    /// `act`, in registers: put together to be returned, it would go through memory.
+    /// What the next request, which there is, has in common with those behind it that are alike,
+    /// if its payload is in the slot.
     #[inline(always)]
-    pub(crate) fn take_inline(
-        &mut self,
-        act: impl FnOnce(u64, Property, u8, &[u8]),
-    ) -> Result<bool, WireError> {
+    pub(crate) fn run(&mut self) -> Result<Option<Alike>, WireError> {
+        if !self.cursor.is_in_run() && !self.begin_run()? {
+            return Ok(None);
+        }
+        Ok(Some(self.alike))
+    }
+
+    /// The payload of the next request of those that are alike, if there is one.
+    #[inline(always)]
+    pub(crate) fn take_of_run(&mut self) -> Option<&[u8]> {
+        self.cursor.take_of_run()
+    }
+
+    /// Takes the header of the next request, which there is, if its payload is in the slot.
+    #[inline(always)]
+    fn begin_run(&mut self) -> Result<bool, WireError> {
         let mut words = self.cursor.words();
         let header = RequestHeader::from_word(self.cursor.pop(&mut words)?);
         if header.is_bulk {
             return Ok(false);
         }
-        let (property, call) = self.take_names(header, &mut words)?;
-        let start = words.pop_bytes(header.length)?;
-        self.cursor.finish_record(words)?;
-        let payload = self.cursor.bytes(start, header.length);
-        act(call, property, header.kind, payload);
+        self.alike = self.take_names(header, &mut words)?;
+        self.cursor
+            .begin_run(words, Run::of_length(header.length))?;
         Ok(true)
     }
 
@@ -273,32 +370,32 @@ impl RequestReader {
         if self.left() == 0 {
             return Ok(None);
         }
-        let mut words = self.cursor.words();
-        let header = RequestHeader::from_word(self.cursor.pop(&mut words)?);
-        let (property, call) = self.take_names(header, &mut words)?;
-        let content = if header.is_bulk {
-            self.cursor.finish_record(words)?;
-            bulk(header.length)?
-        } else {
-            let start = words.pop_bytes(header.length)?;
-            self.cursor.finish_record(words)?;
-            Content::Inline(self.cursor.bytes(start, header.length))
+        let (alike, content) = match self.run()? {
+            Some(alike) => {
+                let payload = self.cursor.take_of_run();
+                (alike, Content::Inline(payload.expect("one at least")))
+            }
+            None => self.take_bulk()?,
         };
         Ok(Some(RequestRecord {
-            call,
-            property,
-            kind: header.kind,
+            call: alike.call,
+            property: alike.property,
+            kind: alike.kind,
             content,
         }))
     }
 
+    fn take_bulk(&mut self) -> Result<(Alike, Content<'_>), WireError> {
+        let mut words = self.cursor.words();
+        let header = RequestHeader::from_word(self.cursor.pop(&mut words)?);
+        let alike = self.take_names(header, &mut words)?;
+        self.cursor.finish_record(words)?;
+        Ok((alike, bulk(header.length)?))
+    }
+
     /// The property and the call of a request.
     #[inline(always)]
-    fn take_names(
-        &mut self,
-        header: RequestHeader,
-        words: &mut Words,
-    ) -> Result<(Property, u64), WireError> {
+    fn take_names(&mut self, header: RequestHeader, words: &mut Words) -> Result<Alike, WireError> {
         let property = if header.same_property {
             self.property.ok_or(WireError::NoProperty)?
         } else {
@@ -313,7 +410,11 @@ impl RequestReader {
             UNLISTED => self.cursor.pop(words)?,
             index => return Err(WireError::CallIndex(index)),
         };
-        Ok((property, call))
+        Ok(Alike {
+            call,
+            property,
+            kind: header.kind,
+        })
     }
 }
 

@@ -4,10 +4,10 @@ use crate::rack::error::WireError;
 use crate::rack::layout::RingKind;
 use crate::rack::port::Port;
 use crate::rack::wire::Content;
-use crate::rack::wire::header::{ResultHeader, awaited, bulk, put_payload, words_of};
+use crate::rack::wire::header::{ResultHeader, Run, awaited, bulk, put_payload, words_of};
 use crate::rack::wire::reader::{Cursor, SlotImage};
 use crate::rack::wire::requests::to_slot;
-use crate::slot::{BODY_WORDS, SLOT_BYTES, Seal, WORDS_UNSEALED};
+use crate::slot::{SLOT_BYTES, Seal, WORDS_UNSEALED};
 
 /// A batch of results under construction.
 ///
@@ -37,6 +37,10 @@ pub struct ResultImage {
     count: u16,
     /// Results of the batch that are still to be pushed.
     left: u16,
+    /// The last record's header as it would be without others like it, and at which word it lies;
+    /// what is no header if no record can be like it.
+    last: u64,
+    header: usize,
 }
 
 impl ResultImage {
@@ -47,6 +51,8 @@ impl ResultImage {
             offset: WORDS_UNSEALED,
             count: 0,
             left: 0,
+            last: NONE,
+            header: 0,
         }
     }
 
@@ -55,10 +61,11 @@ impl ResultImage {
     /// # Panics
     /// If they are more than a batch of requests can be.
     pub fn begin(&mut self, count: u16) {
-        assert!(usize::from(count) <= BODY_WORDS, "a batch of a slot");
+        assert!(usize::from(count) <= WORDS_UNSEALED, "a batch of a slot");
         self.offset = WORDS_UNSEALED;
         self.count = 0;
         self.left = count;
+        self.last = NONE;
     }
 
     /// How many results are still to be pushed.
@@ -83,14 +90,40 @@ impl ResultImage {
         self.left = self.left.checked_sub(1).expect("one result a request");
         self.count += 1;
         let words = words_of(payload.len());
-        let is_inline = words + 1 + usize::from(self.left) <= self.offset;
-        let end = self.push_header(status, !is_inline, payload.len() as u64);
-        self.offset = end;
-        if is_inline {
-            self.offset = end - words;
-            put_payload(&mut self.bytes.0[8 * (end - words)..8 * end], payload);
+        let header = ResultHeader {
+            status,
+            is_bulk: false,
+            length: payload.len() as u64,
+        };
+        let header = header.to_word();
+        if header == self.last && words + usize::from(self.left) <= self.offset {
+            self.add_to_run();
+        } else if !self.begin_run(header, words) {
+            return false;
         }
-        is_inline
+        let end = self.offset;
+        self.offset = end - words;
+        put_payload(&mut self.bytes.0[8 * (end - words)..8 * end], payload);
+        true
+    }
+
+    #[inline(always)]
+    fn add_to_run(&mut self) {
+        let header = self.bytes.0[8 * self.header..].first_chunk_mut();
+        let header = header.expect("a word of a slot");
+        *header = (u64::from_le_bytes(*header) + Run::ONE_MORE).to_le_bytes();
+    }
+
+    /// Puts a header; returns whether there is room for a payload of so many words, too.
+    #[inline(never)]
+    fn begin_run(&mut self, header: u64, words: usize) -> bool {
+        let has_room = words + 1 + usize::from(self.left) <= self.offset;
+        (self.last, self.header) = match has_room {
+            true => (header, self.offset - 1),
+            false => (NONE, 0),
+        };
+        self.push_header(header | ResultHeader::bulk_bit(!has_room));
+        has_room
     }
 
     /// Appends a result whose payload, of so many bytes, goes in pieces.
@@ -100,20 +133,20 @@ impl ResultImage {
     pub fn push_bulk(&mut self, status: u8, length: u64) {
         self.left = self.left.checked_sub(1).expect("one result a request");
         self.count += 1;
-        self.offset = self.push_header(status, true, length);
-    }
-
-    /// Puts a header below the lowest word used, and returns what is the lowest then.
-    #[inline(always)]
-    fn push_header(&mut self, status: u8, is_bulk: bool, length: u64) -> usize {
+        self.last = NONE;
         let header = ResultHeader {
             status,
-            is_bulk,
+            is_bulk: true,
             length,
         };
-        let end = self.offset - 1;
-        self.bytes.0[8 * end..][..8].copy_from_slice(&header.to_word().to_le_bytes());
-        end
+        self.push_header(header.to_word());
+    }
+
+    /// Puts a header below the lowest word used.
+    #[inline(always)]
+    fn push_header(&mut self, header: u64) {
+        self.offset -= 1;
+        self.bytes.0[8 * self.offset..][..8].copy_from_slice(&header.to_le_bytes());
     }
 
     /// What goes before the seal, and the seal that makes it batch `sequence`.
@@ -145,6 +178,8 @@ impl Default for ResultImage {
 #[derive(Debug)]
 pub struct ResultReader {
     cursor: Cursor,
+    /// Of those of the run.
+    status: u8,
 }
 
 /// What lies in the slot of a batch.
@@ -170,6 +205,7 @@ impl ResultReader {
     pub fn new() -> Self {
         Self {
             cursor: Cursor::new(),
+            status: 0,
         }
     }
 
@@ -207,7 +243,7 @@ impl ResultReader {
     /// If it cannot need so many: so that whoever waits for it hears of it.
     #[inline(always)]
     pub(crate) fn awaited(&self) -> Result<u64, WireError> {
-        if self.left() == 0 {
+        if self.left() == 0 || self.cursor.is_in_run() {
             return Ok(0);
         }
         let header = ResultHeader::from_word(self.cursor.peek()?)?;
@@ -227,6 +263,18 @@ impl ResultReader {
     /// As [`take_record`](Self::take_record).
     #[inline(always)]
     pub fn take_inline(&mut self, act: impl FnOnce(u8, &[u8])) -> Result<bool, WireError> {
+        if !self.cursor.is_in_run() && !self.begin_run()? {
+            return Ok(false);
+        }
+        if let Some(payload) = self.cursor.take_of_run() {
+            act(self.status, payload);
+        }
+        Ok(true)
+    }
+
+    /// Takes the header of the next result, if there is one and its payload is in the slot.
+    #[inline(always)]
+    fn begin_run(&mut self) -> Result<bool, WireError> {
         if self.left() == 0 {
             return Ok(false);
         }
@@ -235,9 +283,9 @@ impl ResultReader {
         if header.is_bulk {
             return Ok(false);
         }
-        let start = words.pop_bytes(header.length)?;
-        self.cursor.finish_record(words)?;
-        act(header.status, self.cursor.bytes(start, header.length));
+        self.status = header.status;
+        self.cursor
+            .begin_run(words, Run::of_length(header.length))?;
         Ok(true)
     }
 
@@ -250,19 +298,19 @@ impl ResultReader {
         if self.left() == 0 {
             return Ok(None);
         }
+        if self.cursor.is_in_run() || self.begin_run()? {
+            let payload = self.cursor.take_of_run();
+            return Ok(Some(ResultRecord {
+                status: self.status,
+                content: Content::Inline(payload.expect("one at least")),
+            }));
+        }
         let mut words = self.cursor.words();
         let header = ResultHeader::from_word(self.cursor.pop(&mut words)?)?;
-        let content = if header.is_bulk {
-            self.cursor.finish_record(words)?;
-            bulk(header.length)?
-        } else {
-            let start = words.pop_bytes(header.length)?;
-            self.cursor.finish_record(words)?;
-            Content::Inline(self.cursor.bytes(start, header.length))
-        };
+        self.cursor.finish_record(words)?;
         Ok(Some(ResultRecord {
             status: header.status,
-            content,
+            content: bulk(header.length)?,
         }))
     }
 }
@@ -273,5 +321,5 @@ impl Default for ResultReader {
     }
 }
 
-// A header for each request that a slot can hold.
-const _: () = assert!(BODY_WORDS <= WORDS_UNSEALED);
+/// No header of a payload in the slot.
+const NONE: u64 = u64::MAX;
