@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::process::{Child, Command, ExitStatus, Output};
 use std::sync::Arc;
-use std::time::Duration;
 
 use gossamer::rack::{self, CallError, Identity, Trust};
 use gossamer::{Builder, Runtime};
@@ -105,7 +104,7 @@ fn node() {
     let runtime = Builder::new()
         .workers(2)
         .silence_max(if scene.starts_with("silent") {
-            SILENCE_SHORT
+            super::SILENCE_SHORT
         } else {
             SILENCE_MAX
         })
@@ -310,6 +309,3 @@ impl Drop for Process {
         }
     }
 }
-
-/// For a node that is to be found silent: more than a busy machine keeps the others waiting.
-const SILENCE_SHORT: Duration = Duration::from_secs(5);

@@ -140,5 +140,5 @@ static ANSWERED: AtomicU64 = AtomicU64::new(0);
 const WORKERS: usize = 2;
 const TASKS: usize = 16;
 const CALLS_BEFORE: u64 = 2000;
-/// For so long devices ask again.
-const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// For so long devices ask again: longer than an emulated one keeps the other waiting.
+const SILENCE_MAX: Duration = Duration::from_secs(30);

@@ -3,6 +3,9 @@
 
 /// As GOSSAMER_FABRIC says it.
 const FABRIC: &str = "rdma";
+/// For a node that is to be found silent: more than a busy machine keeps the others waiting, even if
+/// it is emulated.
+const SILENCE_SHORT: std::time::Duration = std::time::Duration::from_secs(20);
 
 #[path = "../bulk.rs"]
 mod bulk;

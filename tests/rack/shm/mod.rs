@@ -2,6 +2,8 @@
 
 /// As GOSSAMER_FABRIC says it.
 const FABRIC: &str = "shm";
+/// For a node that is to be found silent: more than a busy machine keeps the others waiting.
+const SILENCE_SHORT: std::time::Duration = std::time::Duration::from_secs(5);
 
 #[path = "../bulk.rs"]
 mod bulk;

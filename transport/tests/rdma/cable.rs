@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use gossamer_transport::rack::Channel as _;
 use gossamer_transport::rack::rdma::SIGNAL_EVERY;
 
-use crate::rig::{CABLE, CREDIT, Links, Turn, bytes, connect};
+use crate::rig::{CABLE, CREDIT, Links, PATIENCE_SHORT, Turn, bytes, connect};
 
 /// Something is wrong with the cable, until this order.
 struct Wrong(&'static str);
@@ -38,8 +38,7 @@ fn guest(order: &str) {
 #[test]
 fn pulled_under_load() {
     let Some(_turn) = Turn::wait() else { return };
-    let patience = Duration::from_secs(4);
-    let mut both = connect(CABLE, SIGNAL_EVERY, patience).map(Links::new);
+    let mut both = connect(CABLE, SIGNAL_EVERY, PATIENCE_SHORT).map(Links::new);
     let mut turn = || {
         for links in &mut both {
             links.turn(u64::MAX, |number| bytes(number, 100));
@@ -54,7 +53,7 @@ fn pulled_under_load() {
     let since = Instant::now();
     while !turn() {}
     println!(
-        "noticed after {:?} with a patience of {patience:?}",
+        "noticed after {:?} with a patience of {PATIENCE_SHORT:?}",
         since.elapsed()
     );
     for links in both {

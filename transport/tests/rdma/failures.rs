@@ -1,14 +1,13 @@
 //! What fails is noticed, has a name, and ends the connection.
 
-use std::time::Duration;
-
 use gossamer_transport::rack::rdma::{Inlet, Memory, Opening, RdmaError, SIGNAL_EVERY};
 use gossamer_transport::rack::{Channel as _, Layout, Refusal};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::rig::{
-    ADDRESS, CREDIT, End, LAYOUT, Links, PATIENCE, Turn, adapter, bytes, connect, memory,
+    ADDRESS, CREDIT, End, LAYOUT, Links, PATIENCE, PATIENCE_SHORT, Turn, adapter, bytes, connect,
+    memory,
 };
 
 /// Waits until a channel that sleeps has failed, and returns how.
@@ -27,7 +26,7 @@ fn failure_of(end: &mut End) -> String {
 #[test]
 fn a_peer_that_is_gone() {
     let Some(_turn) = Turn::wait() else { return };
-    let [mut one, other] = connect([ADDRESS; 2], SIGNAL_EVERY, Duration::from_secs(1));
+    let [mut one, other] = connect([ADDRESS; 2], SIGNAL_EVERY, PATIENCE_SHORT);
     drop(other);
     one.channel.push(CREDIT, &[], 1).expect("alive");
     one.channel.flush().expect("alive");
@@ -111,11 +110,12 @@ fn too_little_memory_may_be_locked() {
 #[test]
 fn a_peer_that_dies_under_load() {
     let Some(_turn) = Turn::wait() else { return };
-    let ends = connect([ADDRESS; 2], SIGNAL_EVERY, Duration::from_secs(1));
+    let ends = connect([ADDRESS; 2], SIGNAL_EVERY, PATIENCE_SHORT);
     let [mut one, mut other] = ends.map(Links::new);
     while one.answered < 500 {
         one.turn(u64::MAX, |number| bytes(number, 100));
         other.turn(u64::MAX, |number| bytes(number, 100));
+        assert!(one.end.channel.failure().is_none(), "both are there");
     }
     drop(other);
     while one.end.channel.failure().is_none() {

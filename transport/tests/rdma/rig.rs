@@ -48,7 +48,10 @@ pub(crate) const CREDIT: Place = Place {
 pub(crate) const ADDRESS: [u8; 4] = [10, 99, 0, 1];
 /// What the two ends of a cable have.
 pub(crate) const CABLE: [[u8; 4]; 2] = [[10, 98, 0, 1], [10, 98, 0, 2]];
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+/// Longer than any device here keeps another waiting, however busy the machine is.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+/// With a peer that is to be found gone: more than a busy machine keeps it waiting.
+pub(crate) const PATIENCE_SHORT: Duration = Duration::from_secs(8);
 
 impl Turn {
     /// Waits for it; `None` if there is no device.
