@@ -14,8 +14,9 @@
 //! stack and copied into the batch, alone if the call is like the one before it, else with 8 bytes
 //! of header above it (16 when the property changes); a note of 32 bytes and an entry of 32, memory
 //! of this worker that stays in its cache; on the way back the result, with 8 bytes of header unless
-//! it is like the one before it. No allocation, no lock, and no atomic read-modify-write: who has used the trust is one bit of it, set once, and what is under way
-//! keeps the property by its place in the order of the link, see [`Remote`]'s drop.
+//! it is like the one before it. No allocation, no lock, and no atomic read-modify-write: who has
+//! used the trust is one bit of it, set once, and what is under way keeps the property by its place
+//! in the order of the link, see [`Remote`]'s drop.
 
 use std::future::Future;
 use std::marker::PhantomData;

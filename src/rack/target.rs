@@ -1,6 +1,7 @@
 //! Where the bytes of a value are put together.
 
 use gossamer_transport::rack::Payload;
+use gossamer_transport::rack::wire::INLINE_BYTES_MAX;
 
 use crate::rack::codec::{LARGE_BYTES, PARCEL_BYTES_MAX, Parcel};
 use crate::rack::encoder::{Full, Target};
@@ -237,3 +238,5 @@ impl Target for Whole {
 /// Room that a large value has at first: what it then grows by is of large pages, too.
 const FIRST_BYTES: usize = 4 << 20;
 const SMALL_BYTES: usize = 64;
+// The models have short payloads.
+const _: () = assert!(SMALL_BYTES <= INLINE_BYTES_MAX || cfg!(loom));

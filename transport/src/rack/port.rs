@@ -148,15 +148,20 @@ impl Port {
         Self { ports, start }
     }
 
-    /// Shows the seal of a placement in a port that is veiled: all of it has come.
+    /// Shows the seal of a placement with so many used bytes in a port that is veiled: all of it
+    /// has come.
     ///
     /// # Panics
     /// If there is no such place.
-    pub(crate) fn show(&self, place: Place) {
+    pub(crate) fn show(&self, place: Place, used: usize) {
         debug_assert!(self.ports.are_veiled(), "whoever writes it shows it");
         let last = self.range(place.ring, place.index).end - 1;
         // Relaxed: whoever asks for it knows that all is there.
         let seal = self.ports.bodies.words()[last].load(Ordering::Relaxed);
+        let is_notice = place.ring == RingKind::Results && used == 0;
+        if is_notice && crate::slot::Seal::from_word(seal).count != 0 {
+            return; // that of the batch that follows, of which the body may be missing
+        }
         // Release: pairs with the Acquire load in `seal`; a reader that sees this word sees the
         // body in the memory that it was taken from.
         self.ports.mapping.words()[last].store(seal, Ordering::Release);

@@ -97,6 +97,7 @@ fn client_that_takes_no_results() {
     assert_eq!(served, 2, "of a batch of four");
     assert!(!link.trustee.has_arrived(), "nothing is to be done");
     assert_eq!(link.trustee.poll_alike(), Ok(None));
+    assert_eq!(link.trustee.take_alike(), None, "of a run of four");
     assert!(link.client.has_arrived());
     let mut answered = 0;
     while answered < 5 {

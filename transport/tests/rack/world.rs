@@ -69,6 +69,8 @@ struct Pair {
     issued: u64,
     answered: u64,
     served: u64,
+    /// Of the payload of the last request that was common.
+    bytes: usize,
     is_broken: bool,
     /// Whether all that could be pushed was, since anything was done.
     is_pushed: bool,
@@ -114,6 +116,7 @@ impl World {
                     issued: 0,
                     answered: 0,
                     served: 0,
+                    bytes: 0,
                     is_broken: false,
                     is_pushed: false,
                 });
@@ -249,28 +252,19 @@ impl Pair {
         }
         self.is_pushed = false;
         let mut happened = self.issue(plan, random);
-        let strict = plan.faults.forge == 0;
         for _ in 0..random.below(40) {
             // Now and then one waits until a later turn.
             if !self.trustee.is_due() {
-                let Some(request) = self.trustee.poll_request()? else {
+                if !self.take_request(plan, random)? {
                     break;
-                };
-                happened = true;
-                if strict {
-                    let expected = payload(self.served, request.payload.len());
-                    assert!(*request.payload == expected, "another payload");
-                    let number = u64::from(request.property.index);
-                    assert_eq!(number, self.served % PROPERTIES, "out of order");
-                    assert_eq!(request.call, call(self.served));
-                    assert_eq!(u64::from(request.kind), self.served % 64);
                 }
+                happened = true;
             }
             if random.happens(50) {
                 return Ok(true);
             }
             let bytes = answer_bytes(plan, self.served);
-            let status = self.served as u8;
+            let status = status(self.served);
             let answer = payload(!self.served, bytes);
             self.trustee.respond(status, answer).expect("not too long");
             self.served += 1;
@@ -318,6 +312,40 @@ impl Pair {
         Ok(happened)
     }
 
+    /// Takes the next request in one of the ways that there are; whether there is one.
+    fn take_request(&mut self, plan: &Plan, random: &mut Random) -> Result<bool, WireError> {
+        let strict = plan.faults.forge == 0;
+        let expect = |served, bytes: &[u8]| {
+            let expected = payload(served, bytes.len());
+            assert!(!strict || *bytes == expected, "another payload");
+        };
+        if random.happens(500)
+            && let Some(payload) = self.trustee.take_alike()
+        {
+            expect(self.served, payload);
+            return Ok(true);
+        }
+        let (asked, kind, property) = if random.happens(500)
+            && let Some(alike) = self.trustee.poll_alike()?
+        {
+            let payload = self.trustee.take_alike().expect("one at least");
+            expect(self.served, payload);
+            (alike.call, alike.kind, alike.property)
+        } else {
+            let Some(request) = self.trustee.poll_request()? else {
+                return Ok(false);
+            };
+            expect(self.served, &request.payload);
+            (request.call, request.kind, request.property)
+        };
+        if strict {
+            assert_eq!(property, property_of(self.served), "out of order");
+            assert_eq!(asked, call(self.served));
+            assert_eq!(kind, kind_of(self.served));
+        }
+        Ok(true)
+    }
+
     /// Whether a worker would sleep that asks its links: whoever is wrong about that never goes on.
     fn may_sleep(&self, plan: &Plan) -> bool {
         let client = self.client.as_ref().expect("taken at the end only");
@@ -329,19 +357,19 @@ impl Pair {
         let before = self.issued;
         let client = self.client.as_mut().expect("taken at the end only");
         while self.issued < plan.requests && !random.happens(80) {
+            if random.happens(200) {
+                self.bytes = random.below(plan.common_bytes + 1);
+            }
             let bytes = if random.happens(20) {
                 random.below(plan.rare_bytes + 1)
             } else {
-                random.below(plan.common_bytes + 1)
+                self.bytes
             };
             let number = self.issued;
             let request = Request {
                 call: call(number),
-                property: Property {
-                    index: (number % PROPERTIES) as u32,
-                    generation: 1,
-                },
-                kind: (number % 64) as u8,
+                property: property_of(number),
+                kind: kind_of(number),
                 result_bytes: random.below(40) as u16,
             };
             let payload = payload(number, bytes);
@@ -358,15 +386,31 @@ impl Pair {
 fn check(plan: &Plan, number: u64, (note, status, result): (u64, u8, &[u8])) {
     assert_eq!(note, number, "notes come in order");
     if plan.faults.forge == 0 {
-        assert_eq!(status, number as u8);
+        assert_eq!(status, self::status(number));
         let expected = payload(!number, answer_bytes(plan, number));
         assert!(*result == expected, "another result");
     }
 }
 
-/// Calls, of which a batch has more than it can list.
+/// Calls, of which a batch has more than it can list. All that says what requests and results have in
+/// common stays the same for some, and changes at another one each.
 fn call(number: u64) -> u64 {
-    0xca11_0000_0000_0000 + number / 3 % 5
+    0xca11_0000_0000_0000 + number / 5 % 5
+}
+
+fn property_of(number: u64) -> Property {
+    Property {
+        index: (number / 9 % PROPERTIES) as u32,
+        generation: 1,
+    }
+}
+
+fn kind_of(number: u64) -> u8 {
+    (number / 7 % 64) as u8
+}
+
+fn status(number: u64) -> u8 {
+    (number / 6) as u8
 }
 
 fn payload(number: u64, bytes: usize) -> Vec<u8> {
@@ -379,7 +423,7 @@ fn answer_bytes(plan: &Plan, number: u64) -> usize {
     if random.happens(20) {
         random.below(plan.rare_bytes + 1)
     } else {
-        random.below(plan.common_bytes + 1)
+        Random::new(number / 8).below(plan.common_bytes + 1)
     }
 }
 

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use crate::rack::channel::Refusal;
-use crate::rack::layout::{Layout, Place};
+use crate::rack::layout::{Layout, Place, RingKind};
 use crate::rack::port::Port;
 use crate::rack::rdma::card::Card;
 use crate::rack::rdma::completion::Status;
@@ -36,6 +36,8 @@ pub struct Channel {
     /// By worker of the node, where its port's mirror begins, and the mirror.
     mirrors: Box<[(usize, Port)]>,
     signal_every: u32,
+    /// Whether the last that was pushed of results is a notice.
+    has_notice: bool,
     /// The next WRITE that is signalled as one in so many is.
     due: u64,
     /// WRITEs until the last that was signalled.
@@ -142,6 +144,7 @@ impl Opening {
             },
             mirrors: mirrors.collect(),
             signal_every: self.signal_every,
+            has_notice: false,
             due: self.signal_every.into(),
             signalled: 0,
             done: 0,
@@ -349,6 +352,12 @@ impl Channel {
 impl crate::rack::Channel for Channel {
     fn push(&mut self, place: Place, used: &[u8], seal: u64) -> Result<(), Refusal> {
         self.alive()?;
+        if place.ring == RingKind::Results {
+            // What is inline is read when it is posted: a notice before its batch.
+            if std::mem::replace(&mut self.has_notice, used.is_empty()) {
+                self.flush()?;
+            }
+        }
         if !self.has_room() {
             self.flush()?;
             self.look();

@@ -172,9 +172,9 @@ impl Arrivals {
         let worker = usize::from(place.worker);
         if self.are_veiled {
             let used = (bytes as usize).checked_sub(8);
-            let fits = used.is_some_and(|used| used <= place.ring.used_bytes_max());
-            fits.then_some(()).ok_or(WireError::FrameLength(bytes))?;
-            self.ports[worker].show(place);
+            let used = used.filter(|used| *used <= place.ring.used_bytes_max());
+            let used = used.ok_or(WireError::FrameLength(bytes))?;
+            self.ports[worker].show(place, used);
         }
         self.touched[worker] = true;
         Ok(())

@@ -8,13 +8,16 @@
 //! in its mirror and written from there, so that nothing keeps account of buffers. It is not
 //! overwritten too early: a place is pushed to again only after its reader has answered, which it
 //! does when the WRITE has arrived. What the device may still send of it then, as it has not heard
-//! that it arrived, the peer's device drops. Only credit is pushed again without an answer: it is
-//! one word, and a later one is as good.
+//! that it arrived, the peer's device drops. Two things are pushed again without an answer. Credit
+//! is one word, and a later one is as good. A notice, which is the seal of an empty batch of
+//! results, may be followed by that batch: it is posted before that, and carries its one word
+//! itself, as do all seals that go alone, so that no notice has the seal of the batch.
 //!
 //! Where the device promises to let the bytes of a WRITE be seen in their order, peers write the
-//! ports themselves, and whoever reads them polls the seal. Where it does not, the ports are *veiled*:
-//! their seals are read elsewhere, and shown there when the device has said that all of a placement is
-//! there.
+//! ports themselves, and whoever reads them polls the seal. Where it does not, the ports are
+//! *veiled*: their seals are read elsewhere, and shown there when the device has said that all of a
+//! placement is there. What a notice shows is a notice: the seal of the batch that follows it may
+//! be seen by then, and its body not yet.
 
 use std::io;
 use std::sync::Arc;

@@ -13,6 +13,7 @@ use crate::rack::rdma::told::told_of;
 use crate::rack::simulated::Random;
 use crate::rack::wire::Request;
 use crate::rack::{Channel, Refusal};
+use crate::slot::Seal;
 use crate::sync::Ordering;
 
 const LAYOUT: Layout = Layout {
@@ -160,6 +161,47 @@ fn out_of_order_behind_a_veil() {
 #[test]
 fn out_of_order_without_a_veil() {
     assert!((0..8).all(|seed| come_whole(false, false, seed) < REQUESTS));
+}
+
+/// The seal of a batch of results is seen before its body, and before the notice in the same place
+/// is said to be complete.
+#[test]
+fn a_notice_does_not_show_the_batch_behind_it() {
+    let mut device = Device::new(false, true, 1);
+    let place = Place {
+        ring: RingKind::Results,
+        worker: 0,
+        index: 0,
+    };
+    let seal = |count| {
+        let seal = Seal {
+            sequence: 1,
+            offset: 0,
+            count,
+            has_exceptions: false,
+        };
+        seal.to_word()
+    };
+    let shown = |device: &Device| device.ports.port(0, 0).seal(place.ring, place.index);
+    device.push(place, &[], seal(0)).expect("it never refuses");
+    device.push(place, &[1; 16], seal(1)).expect("the same");
+    let (told, at) = (told_of(place), device.writes[0].0[0].0);
+    device.step();
+    // Release: as in `step`.
+    device.words.words()[at].store(seal(1), Ordering::Release);
+    device.step();
+    assert_eq!((device.writes.len(), device.writes[0].1), (1, told));
+    assert_eq!(shown(&device), 0, "not before its body");
+    while !device.writes.is_empty() {
+        device.step();
+    }
+    assert_eq!(shown(&device), seal(1));
+    // A notice that nothing follows is shown.
+    device.push(place, &[], seal(0)).expect("the same");
+    while !device.writes.is_empty() {
+        device.step();
+    }
+    assert_eq!(shown(&device), seal(0));
 }
 
 #[test]

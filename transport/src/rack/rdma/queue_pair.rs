@@ -84,7 +84,7 @@ impl<S> QueuePair<S> {
 impl QueuePair<Reset> {
     /// A queue pair with a completion queue of its own, in which there is room for all that it may
     /// have under way: in the end all of that completes. Of bytes inline it takes as many as the
-    /// device gives.
+    /// device gives, and no device that gives none: a seal that goes alone must be its own.
     pub(super) fn new(region: &Arc<Region>, sends: u32, receives: u32) -> Result<Self, RdmaError> {
         let device = region.domain().device();
         let mut inline_bytes = INLINE_BYTES_MAX;
@@ -108,8 +108,8 @@ impl QueuePair<Reset> {
                         state: Reset,
                     });
                 }
-                Err(error) if inline_bytes == 0 => return Err(error),
-                Err(_) => inline_bytes = inline_bytes / 2 / 64 * 64,
+                Err(error) if inline_bytes <= INLINE_BYTES_MIN => return Err(error),
+                Err(_) => inline_bytes /= 2,
             }
         }
     }
@@ -256,6 +256,8 @@ fn timeout_of(patience: Duration) -> u8 {
 
 /// More has no place in a request of most devices, or makes all requests of a queue larger.
 const INLINE_BYTES_MAX: u32 = 512;
+/// Those of a seal.
+const INLINE_BYTES_MIN: u32 = 8;
 /// WRITEs that are posted at once.
 const GATHERED_MAX: usize = 256;
 const RECEIVES_AT_ONCE: usize = 64;

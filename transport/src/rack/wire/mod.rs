@@ -20,9 +20,9 @@
 //! record is alike.
 //!
 //! Cost: 16 bytes beside the payload for a request, 8 if it is for the same property as the one
-//! before it in the batch, and 8 for a result; nothing if it is like the one before it. A batch is copied out of its slot as a whole before
-//! it is looked at, about a third of a nanosecond a word, so that its slot is free at once and
-//! nothing is read twice.
+//! before it in the batch, and 8 for a result; nothing if it is like the one before it. A batch is
+//! copied out of its slot as a whole before it is looked at, about a third of a nanosecond a word,
+//! so that its slot is free at once and nothing is read twice.
 
 mod header;
 mod reader;

@@ -93,6 +93,10 @@ impl RequestImage {
     /// If it does not fit.
     #[inline]
     pub fn push(&mut self, request: &Request, content: Content<'_>) {
+        assert!(
+            usize::from(self.count) < WORDS_UNSEALED,
+            "as many as there are words"
+        );
         match content {
             Content::Inline(payload) => self.push_inline(request, payload),
             Content::Bulk(length) => {
