@@ -67,47 +67,6 @@ fn a_panic_comes_to_whoever_awaits() {
     });
 }
 
-/// Calls that are alike as they are asked, in batches: some panic, and results are short, long, or
-/// too long for a slot. Each has its own outcome, and those behind it run all the same.
-#[test]
-fn calls_that_are_alike_end_each_in_its_own_way() {
-    const CALLS: u32 = 200;
-    let nodes = Nodes::start(2);
-    nodes.block_on(async {
-        let list = &rack::entrust_on(on(1), |_: ()| Vec::new(), ()).await;
-        let ask = |n: u32| {
-            let answer = |list: &mut Vec<u32>, n: u32| {
-                list.push(n);
-                match n % 8 {
-                    3 => panic!("call {n}"),
-                    5 => vec![n; 200],
-                    6 => vec![n; 20_000],
-                    _ => vec![n],
-                }
-            };
-            list.try_apply_with(answer, n)
-        };
-        let outcomes = futures::future::join_all((0..CALLS).map(ask)).await;
-        for (n, outcome) in (0..CALLS).zip(outcomes) {
-            let length = match n % 8 {
-                3 => {
-                    let Err(CallError::Panicked(panic)) = outcome else {
-                        panic!("{outcome:?}");
-                    };
-                    assert_eq!(panic.message(), format!("call {n}"));
-                    continue;
-                }
-                5 => 200,
-                6 => 20_000,
-                _ => 1,
-            };
-            assert_eq!(outcome.expect("it ran"), vec![n; length]);
-        }
-        let all = list.apply(|list| list.clone()).await;
-        assert!(all.into_iter().eq(0..CALLS), "each ran once, in order");
-    });
-}
-
 #[test]
 fn what_a_connection_carries_is_counted() {
     const CALLS: u64 = 100;

@@ -23,6 +23,8 @@ mod losses;
 mod nodes;
 #[path = "../processes.rs"]
 mod processes;
+#[path = "../runs.rs"]
+mod runs;
 #[path = "../tasks.rs"]
 mod tasks;
 #[path = "../trusts.rs"]
