@@ -4,14 +4,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use crate::rack::channel::Refusal;
-use crate::rack::layout::{Layout, Place, RingKind};
-use crate::rack::port::Port;
+use crate::rack::layout::{Layout, Place};
 use crate::rack::rdma::card::Card;
 use crate::rack::rdma::completion::Status;
 use crate::rack::rdma::error::RdmaError;
 use crate::rack::rdma::memory::Memory;
+use crate::rack::rdma::mirror::Mirror;
 use crate::rack::rdma::queue_pair::{Init, QueuePair, ReadyToSend, Reset, Write};
-use crate::rack::rdma::told::told_of;
 use crate::rack::rdma::verbs::POLL_MAX;
 
 /// A channel that has a card for the peer, and none of it yet.
@@ -32,12 +31,8 @@ pub struct Opening {
 /// [`Inlet`]: super::Inlet
 pub struct Channel {
     pair: QueuePair<ReadyToSend>,
-    remote: Remote,
-    /// By worker of the node, where its port's mirror begins, and the mirror.
-    mirrors: Box<[(usize, Port)]>,
+    mirror: Mirror,
     signal_every: u32,
-    /// Whether the last that was pushed of results is a notice.
-    has_notice: bool,
     /// The next WRITE that is signalled as one in so many is.
     due: u64,
     /// WRITEs until the last that was signalled.
@@ -47,15 +42,6 @@ pub struct Channel {
     signals: Signals,
     failure: Option<RdmaError>,
     is_dead: bool,
-}
-
-/// Where a channel writes.
-#[derive(Clone, Copy, Debug)]
-struct Remote {
-    address: u64,
-    key: u32,
-    layout: Layout,
-    writer: u16,
 }
 
 /// How many WRITEs a channel has posted, and for what it has asked for completions.
@@ -128,23 +114,11 @@ impl Opening {
         let card = self.card();
         let pair = self.pair.ready_to_receive(self.memory.adapter(), peer)?;
         let pair = pair.ready_to_send(&card, patience)?;
-        let words = layout.geometry.port_words();
-        let mirrors = (0..usize::from(layout.workers)).map(|worker| {
-            let start = start + worker * words;
-            let port = Port::at(self.memory.region().memory(), layout, start);
-            (start, port)
-        });
+        let region = self.memory.region().memory();
         Ok(Channel {
             pair,
-            remote: Remote {
-                address: peer.address,
-                key: peer.key,
-                layout,
-                writer,
-            },
-            mirrors: mirrors.collect(),
+            mirror: Mirror::new(region, start, peer, layout, writer),
             signal_every: self.signal_every,
-            has_notice: false,
             due: self.signal_every.into(),
             signalled: 0,
             done: 0,
@@ -308,12 +282,8 @@ impl Channel {
         }
         let posted = self.pair.write(&Write {
             id: self.signals.writes,
-            start: self.mirrors[0].0,
-            words: 0,
-            target: self.remote.address,
-            key: self.remote.key,
-            immediate: None,
             is_signalled: true,
+            ..self.mirror.nothing()
         });
         if let Err(error) = posted.and_then(|()| self.pair.ring()) {
             self.fail(error);
@@ -321,30 +291,13 @@ impl Channel {
     }
 
     fn write(&mut self, place: Place, used: &[u8], seal: u64) -> Result<(), RdmaError> {
-        let Remote {
-            address,
-            key,
-            layout,
-            writer,
-        } = self.remote;
-        let (start, mirror) = &self.mirrors[usize::from(place.worker)];
-        mirror.store(place, used, seal);
-        let words = used.len().div_ceil(8) + 1;
-        let (at, count) = layout
-            .geometry
-            .place(place.ring, place.index)
-            .expect("whoever pushes knows the ring");
-        let (start, at) = (start + at + count - words, at + count - words);
-        let remote = layout.port(writer, place.worker) + at;
         let is_signalled = self.count();
+        let post = || self.pair.ring();
+        let write = self.mirror.put(place, used, seal, post)?;
         self.pair.write(&Write {
             id: self.signals.writes,
-            start,
-            words,
-            target: address + 8 * remote as u64,
-            key,
-            immediate: Some(told_of(place)),
             is_signalled,
+            ..write
         })
     }
 }
@@ -352,12 +305,6 @@ impl Channel {
 impl crate::rack::Channel for Channel {
     fn push(&mut self, place: Place, used: &[u8], seal: u64) -> Result<(), Refusal> {
         self.alive()?;
-        if place.ring == RingKind::Results {
-            // What is inline is read when it is posted: a notice before its batch.
-            if std::mem::replace(&mut self.has_notice, used.is_empty()) {
-                self.flush()?;
-            }
-        }
         if !self.has_room() {
             self.flush()?;
             self.look();
@@ -396,7 +343,6 @@ impl AsFd for Channel {
 impl std::fmt::Debug for Channel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Channel")
-            .field("remote", &self.remote)
             .field("signals", &self.signals)
             .field("failure", &self.failure)
             .finish_non_exhaustive()

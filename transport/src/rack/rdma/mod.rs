@@ -28,6 +28,7 @@ mod error;
 mod inlet;
 mod live;
 mod memory;
+mod mirror;
 mod queue_pair;
 mod requests;
 mod settings;

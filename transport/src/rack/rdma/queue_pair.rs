@@ -62,6 +62,14 @@ pub(super) struct Write {
     pub(super) is_signalled: bool,
 }
 
+impl Write {
+    /// Whether its request carries its bytes itself, of which that takes so many: then they are
+    /// read when it is posted, else until it is done.
+    pub(super) fn is_inline(&self, bytes_max: u32) -> bool {
+        8 * self.words <= bytes_max as usize
+    }
+}
+
 impl<S> QueuePair<S> {
     pub(super) fn completions(&self) -> &CompletionQueue {
         self.pair.completions()
@@ -87,31 +95,25 @@ impl QueuePair<Reset> {
     /// device gives, and no device that gives none: a seal that goes alone must be its own.
     pub(super) fn new(region: &Arc<Region>, sends: u32, receives: u32) -> Result<Self, RdmaError> {
         let device = region.domain().device();
-        let mut inline_bytes = INLINE_BYTES_MAX;
-        loop {
+        let (pair, granted) = with_most_inline(|inline_bytes| {
             let completions = CompletionQueue::new(device, sends + receives)?;
             let asked = Capacity {
                 sends,
                 receives,
                 inline_bytes,
             };
-            match Pair::new(region, completions, asked) {
-                Ok((pair, granted)) => {
-                    return Ok(Self {
-                        pair,
-                        // For what is granted beyond that, the completion queue has no room.
-                        capacity: Capacity {
-                            sends: granted.sends.min(sends),
-                            receives: granted.receives.min(receives),
-                            ..granted
-                        },
-                        state: Reset,
-                    });
-                }
-                Err(error) if inline_bytes <= INLINE_BYTES_MIN => return Err(error),
-                Err(_) => inline_bytes /= 2,
-            }
-        }
+            Pair::new(region, completions, asked)
+        })?;
+        Ok(Self {
+            pair,
+            // For what is granted beyond that, the completion queue has no room.
+            capacity: Capacity {
+                sends: granted.sends.min(sends),
+                receives: granted.receives.min(receives),
+                ..granted
+            },
+            state: Reset,
+        })
     }
 
     /// Assigns it to a port; only if it `takes_writes`, its peer may write into the region.
@@ -247,6 +249,18 @@ impl QueuePair<ReadyToSend> {
     }
 }
 
+/// What a device makes with as many bytes inline as it takes, of those that are worth asking for;
+/// if it takes too few, why it makes nothing.
+fn with_most_inline<T>(mut make: impl FnMut(u32) -> Result<T, RdmaError>) -> Result<T, RdmaError> {
+    let mut bytes = INLINE_BYTES_MAX;
+    loop {
+        match make(bytes) {
+            Err(_) if bytes > INLINE_BYTES_MIN => bytes /= 2,
+            made => return made,
+        }
+    }
+}
+
 /// The exponent, as the device takes it, of the time after which it asks again, so that all of its
 /// tries take about as long as this; those are up to four times as long as they are told to be.
 fn timeout_of(patience: Duration) -> u8 {
@@ -257,7 +271,7 @@ fn timeout_of(patience: Duration) -> u8 {
 /// More has no place in a request of most devices, or makes all requests of a queue larger.
 const INLINE_BYTES_MAX: u32 = 512;
 /// Those of a seal.
-const INLINE_BYTES_MIN: u32 = 8;
+pub(super) const INLINE_BYTES_MIN: u32 = 8;
 /// WRITEs that are posted at once.
 const GATHERED_MAX: usize = 256;
 const RECEIVES_AT_ONCE: usize = 64;
@@ -272,6 +286,26 @@ const TIMEOUT_UNIT_NS: u128 = 4096;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A seal that goes alone must be its own, so a device that takes less is not used.
+    #[test]
+    fn devices_that_take_few_bytes_inline() {
+        for (taken_max, found) in [
+            (1000, Some(512)),
+            (512, Some(512)),
+            (511, Some(256)),
+            (9, Some(8)),
+            (8, Some(8)),
+            (7, None),
+            (0, None),
+        ] {
+            let made = with_most_inline(|bytes| match bytes > taken_max {
+                true => Err(RdmaError::Overrun),
+                false => Ok(bytes),
+            });
+            assert_eq!(made.ok(), found, "of {taken_max}");
+        }
+    }
 
     #[test]
     fn all_tries_take_no_longer_than_the_patience() {

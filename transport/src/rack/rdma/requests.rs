@@ -66,7 +66,7 @@ impl Gathered {
             lkey: region.local_key(),
         };
         let mut flags = 0;
-        if part.length <= inline_bytes_max {
+        if write.is_inline(inline_bytes_max) {
             flags |= sys::ibv_send_flags::IBV_SEND_INLINE.0;
         }
         if write.is_signalled {
