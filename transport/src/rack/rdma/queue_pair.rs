@@ -6,6 +6,7 @@
 //!                             the peer may write                   we may write
 //! ```
 
+use std::ptr::null_mut;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +47,36 @@ pub(super) struct Capacity {
     pub(super) receives: u32,
     /// The most bytes that a request carries itself.
     pub(super) inline_bytes: u32,
+}
+
+impl Capacity {
+    /// What the library is asked for: a reliable connection whose requests complete in this queue.
+    pub(super) fn to_attributes(self, completions: *mut sys::ibv_cq) -> sys::ibv_qp_init_attr {
+        sys::ibv_qp_init_attr {
+            qp_context: null_mut(),
+            send_cq: completions,
+            recv_cq: completions,
+            srq: null_mut(),
+            cap: sys::ibv_qp_cap {
+                max_send_wr: self.sends,
+                max_recv_wr: self.receives,
+                max_send_sge: 1,
+                max_recv_sge: 1,
+                max_inline_data: self.inline_bytes,
+            },
+            qp_type: sys::ibv_qp_type::IBV_QPT_RC,
+            sq_sig_all: 0,
+        }
+    }
+
+    /// What was granted.
+    pub(super) fn of(granted: &sys::ibv_qp_cap) -> Self {
+        Self {
+            sends: granted.max_send_wr,
+            receives: granted.max_recv_wr,
+            inline_bytes: granted.max_inline_data,
+        }
+    }
 }
 
 /// A WRITE of words of our region into a peer's.

@@ -16,7 +16,7 @@
 //! What a device reads and writes is bounded by the region that it was told of, never by pointers
 //! of ours: a request names words of its queue pair's region and is checked against it.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_int};
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -29,42 +29,14 @@ use rustix::mm::{Advice, madvise};
 use crate::rack::mapping::Mapping;
 use crate::rack::rdma::completion::{Completion, Status};
 use crate::rack::rdma::error::{RdmaError, made, ok, unblock};
+use crate::rack::rdma::in_order::query_in_order;
 use crate::rack::rdma::live::{Counted, Kind};
+use crate::rack::rdma::owner::owner;
 use crate::rack::rdma::queue_pair::Capacity;
 use crate::rack::rdma::requests::{Gathered, Receives};
 
 /// The bytes of an address; its index, port and kind.
 pub(super) type GidEntry = ([u8; 16], [u32; 3]);
-
-/// An owner of what the library has made, which `$end` ends, and how it is counted.
-macro_rules! owner {
-    ($(#[$doc:meta])* $name:ident of $made:ident until $end:ident with {
-        $($field:ident: $type:ty,)*
-    }) => {
-        $(#[$doc])*
-        #[derive(Debug)]
-        pub(super) struct $name {
-            pointer: NonNull<sys::$made>,
-            // Dropped after what `pointer` leads to has ended.
-            $($field: $type,)*
-            _counted: Counted,
-        }
-
-        // SAFETY: row 1 of the table; what else it has may go to other threads by itself.
-        unsafe impl Send for $name where $($type: Send,)* {}
-        // SAFETY: as above.
-        unsafe impl Sync for $name where $($type: Sync,)* {}
-
-        impl Drop for $name {
-            fn drop(&mut self) {
-                // SAFETY: row 1: this is its one owner, and what was made from it keeps that alive.
-                let done = unsafe { sys::$end(self.pointer.as_ptr()) };
-                // A device that was pulled out may say that it does not know of it any more.
-                debug_assert!(done == 0 || done == EIO, concat!(stringify!($end), " failed"));
-            }
-        }
-    };
-}
 
 owner! {
     /// An open device.
@@ -371,22 +343,7 @@ impl Pair {
         completions: CompletionQueue,
         asked: Capacity,
     ) -> Result<(Self, Capacity), RdmaError> {
-        let queue = completions.pointer.as_ptr();
-        let mut attributes = sys::ibv_qp_init_attr {
-            qp_context: null_mut(),
-            send_cq: queue,
-            recv_cq: queue,
-            srq: null_mut(),
-            cap: sys::ibv_qp_cap {
-                max_send_wr: asked.sends,
-                max_recv_wr: asked.receives,
-                max_send_sge: 1,
-                max_recv_sge: 1,
-                max_inline_data: asked.inline_bytes,
-            },
-            qp_type: sys::ibv_qp_type::IBV_QPT_RC,
-            sq_sig_all: 0,
-        };
+        let mut attributes = asked.to_attributes(completions.pointer.as_ptr());
         let domain = region.domain.pointer.as_ptr();
         // SAFETY: rows 1 and 4.
         let pair = unsafe { sys::ibv_create_qp(domain, &raw mut attributes) };
@@ -396,12 +353,7 @@ impl Pair {
             region: Arc::clone(region),
             _counted: Counted::new(Kind::QueuePair),
         };
-        let granted = Capacity {
-            sends: attributes.cap.max_send_wr,
-            receives: attributes.cap.max_recv_wr,
-            inline_bytes: attributes.cap.max_inline_data,
-        };
-        Ok((pair, granted))
+        Ok((pair, Capacity::of(&attributes.cap)))
     }
 
     pub(super) fn completions(&self) -> &CompletionQueue {
@@ -474,22 +426,7 @@ impl Pair {
     }
 }
 
-/// `ibv_query_qp_data_in_order`, which the binding does not have; nor have old libraries.
-fn query_in_order() -> Option<unsafe extern "C" fn(*mut sys::ibv_qp, u32, u32) -> c_int> {
-    // SAFETY: it is the library that the binding opens, too, and it stays open.
-    let library = unsafe { libc::dlopen(c"libibverbs.so.1".as_ptr(), libc::RTLD_LAZY) };
-    let library = NonNull::new(library)?;
-    let name = c"ibv_query_qp_data_in_order";
-    // SAFETY: the library is open, and the name ends in a zero.
-    let function = NonNull::new(unsafe { libc::dlsym(library.as_ptr(), name.as_ptr()) })?;
-    // SAFETY: this is its type in the library's header.
-    Some(unsafe {
-        std::mem::transmute::<NonNull<c_void>, unsafe extern "C" fn(_, _, _) -> _>(function)
-    })
-}
-
 /// The most that one poll takes.
 pub(super) const POLL_MAX: usize = 16;
 /// More than devices have.
 const GIDS_MAX: usize = 1024;
-const EIO: c_int = 5;
