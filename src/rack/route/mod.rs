@@ -1,27 +1,27 @@
 //! A route: all that one worker has with one other node. Its links, and the channel through which
 //! they write.
 
+mod arrival;
+mod pair;
+
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
 use gossamer_transport::rack::{
-    Arrived, Channel, ClientLink, LinkError, Payload, Place, Refusal, Request, TrusteeLink, shm,
-    tcp,
+    Channel, ClientLink, LinkError, Payload, Place, Refusal, Request, TrusteeLink, shm, tcp,
 };
 
+pub(crate) use self::arrival::Arrival;
+pub(crate) use self::pair::{Blocked, Note, Pair};
 use crate::rack::bells::Bells;
-use crate::rack::codec::Body;
 use crate::rack::connection::Connection;
-use crate::rack::continuation::Continuation;
-use crate::rack::entry::CallWord;
-use crate::rack::envelope::{Kind, Nonsense, Relative};
 use crate::rack::figures::Told;
 use crate::rack::held::Held;
 use crate::rack::peer::Peer;
 use crate::rack::rdma::Outlet;
-use crate::rack::remote::{PropertyId, Share};
+use crate::rack::remote::Share;
 use crate::sync::{AtomicBool, Ordering};
 
 /// All that a worker has with one other node.
@@ -55,53 +55,6 @@ pub(crate) enum Fabric {
         expect(dead_code, reason = "there is none then")
     )]
     Rdma(Box<Outlet>),
-}
-
-/// The two links with one worker of the node: its trustee's client here, and the reverse.
-pub(crate) struct Pair {
-    /// The worker of that node, or one past the last for control.
-    pub(crate) remote: u16,
-    pub(crate) client: ClientLink<Note>,
-    /// Away while the requests of a batch run, as they may come back to the route.
-    pub(crate) trustee: Option<Box<TrusteeLink>>,
-    /// Shares that go when so many requests have been answered.
-    leaving: VecDeque<(u64, Arc<Share>)>,
-    /// The request that what comes after it waits for.
-    pub(crate) blocked: Option<Blocked>,
-    /// What waits for the large arguments of a call, which is the first of it.
-    pub(crate) held: VecDeque<Held>,
-}
-
-/// Why a request that has come is not answered yet.
-#[derive(Debug)]
-pub(crate) enum Blocked {
-    /// Its trusts are not registered.
-    Trusts(Arrival),
-    /// Its arguments are decoded beside the workers, or its result encoded.
-    Beside,
-}
-
-/// What is to become of a result.
-pub(crate) enum Note {
-    /// It is the outcome.
-    Now(Continuation),
-    /// It says at most that there will be no outcome; it is known here by this number.
-    Later(u64),
-    /// Nobody looks at it, but that it was lost is counted.
-    Posted,
-    /// Nobody looks at it.
-    Unread,
-}
-
-/// A request that has come, taken apart.
-#[derive(Debug)]
-pub(crate) struct Arrival {
-    pub(crate) word: CallWord,
-    pub(crate) property: PropertyId,
-    pub(crate) kind: Kind,
-    pub(crate) token: u64,
-    pub(crate) relatives: Vec<Relative>,
-    pub(crate) body: Body<'static>,
 }
 
 impl Route {
@@ -344,59 +297,6 @@ impl Route {
     /// Whether a link has something that found no room in the channel.
     pub(crate) fn has_unpublished(&self) -> bool {
         self.pairs.iter().any(Pair::has_unpublished)
-    }
-}
-
-impl Arrival {
-    pub(crate) fn of(request: Arrived<'_>) -> Result<Self, Nonsense> {
-        let property = PropertyId {
-            index: request.property.index,
-            generation: request.property.generation,
-        };
-        Ok(Self {
-            word: CallWord(request.call),
-            property,
-            kind: Kind::of_bits(request.kind)?,
-            token: 0,
-            relatives: Vec::new(),
-            body: Body::of(request.payload.into_owned()),
-        })
-    }
-}
-
-impl Pair {
-    #[inline(always)]
-    pub(crate) fn has_arrived(&self) -> bool {
-        self.client.has_arrived() || self.has_request()
-    }
-
-    /// Whether a request has come that can be taken.
-    #[inline(always)]
-    pub(crate) fn has_request(&self) -> bool {
-        let trustee = self.trustee.as_ref();
-        self.blocked.is_none() && trustee.is_some_and(|trustee| trustee.has_arrived())
-    }
-
-    #[inline(always)]
-    pub(crate) fn has_unpublished(&self) -> bool {
-        let trustee = self.trustee.as_ref();
-        self.client.has_unpublished() || trustee.is_some_and(|trustee| trustee.has_unpublished())
-    }
-
-    /// The trustee's end, while no request of it runs.
-    pub(crate) fn trustee(&mut self) -> &mut TrusteeLink {
-        let trustee = self.trustee.as_mut();
-        trustee.expect("no request of it runs")
-    }
-
-    /// The next share whose requests have been answered.
-    #[inline(always)]
-    pub(crate) fn take_left(&mut self) -> Option<Arc<Share>> {
-        let (issued, _) = self.leaving.front()?;
-        if *issued > self.client.answered() {
-            return None;
-        }
-        self.leaving.pop_front().map(|(_, share)| share)
     }
 }
 
