@@ -130,9 +130,13 @@ impl<'a> Sweep<'a> {
         });
     }
 
-    /// Measures it all if it is asked for, prints it and keeps it.
+    /// Measures what is asked for of it, prints it and keeps it.
     pub(crate) fn run(mut self, bench: &mut Bench, effort: Effort) {
         if !bench.options.wants(&self.title) {
+            self.series
+                .retain(|series| bench.options.wants(&series.name));
+        }
+        if self.series.is_empty() {
             return;
         }
         println!("## {}\n", self.title);

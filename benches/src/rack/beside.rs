@@ -126,11 +126,13 @@ pub(super) async fn ask(beside: Beside) -> Vec<f64> {
     let large = trustees[trustees.len() / 2];
     let large = rack::entrust_on(large, Large::of, beside.bytes).await;
     let small = rack::entrust_on(trustees[asked], |()| 0_u64, ()).await;
+    // Made before, as whoever makes it holds its worker for some tens of milliseconds.
+    let gives = Arc::new(vec![1; beside.bytes]);
     let clock = Clock::start(beside.millis);
     let small = rack::spawn_on(asks, ask_at_pace, (small, beside.millis));
     let mut flows = Vec::new();
     if beside.arguments {
-        flows.push(gossamer::spawn(give(large.clone(), beside.bytes, clock)));
+        flows.push(gossamer::spawn(give(large.clone(), gives, clock)));
     }
     if beside.results {
         flows.push(gossamer::spawn(take(large.clone(), beside.bytes, clock)));
@@ -200,8 +202,7 @@ impl Large {
 }
 
 /// Gives arguments until it is over; bytes a second.
-async fn give(to: Trust<Large>, bytes: usize, clock: Clock) -> f64 {
-    let gives = Arc::new(vec![1; bytes]);
+async fn give(to: Trust<Large>, gives: Arc<Vec<u8>>, clock: Clock) -> f64 {
     let mut given = 0;
     while !clock.is_over() {
         let take = |large: &mut Large, SharedBytes(gift): SharedBytes| {
@@ -209,7 +210,7 @@ async fn give(to: Trust<Large>, bytes: usize, clock: Clock) -> f64 {
             let_go(gift);
             large.got
         };
-        given += bytes;
+        given += gives.len();
         let got = to.apply_with(take, SharedBytes(Arc::clone(&gives))).await;
         assert_eq!(got, given, "all of it has come");
     }
