@@ -63,7 +63,7 @@ where
             let trust = visit.property::<crate::Trust<T>>()?;
             // SAFETY: the row of the table.
             let f = unsafe { conjure::<F>() };
-            let value = run_here(visit.site.worker, trust, move |property: &mut T| {
+            let value = run_here(visit.worker, trust, move |property: &mut T| {
                 f(property, args)
             });
             value.map_err(Failure::from)
@@ -123,7 +123,7 @@ where
 
     fn visit(visit: &mut Visit<'_, '_>, args: A) -> Served {
         let value = built::<T, A, F>(visit, args);
-        visit.answer(Trust::from(visit.site.worker.entrust(value)))
+        visit.answer(Trust::from(visit.worker.entrust(value)))
     }
 }
 
@@ -137,7 +137,7 @@ where
 
     fn visit(visit: &mut Visit<'_, '_>, args: A) -> Served {
         let value = built::<T, A, F>(visit, args);
-        let trust = LatchTrust::from_trust(visit.site.worker.entrust(Latched::new(value)));
+        let trust = LatchTrust::from_trust(visit.worker.entrust(Latched::new(value)));
         visit.answer(latch_trust::LatchTrust::from(trust))
     }
 }
@@ -172,7 +172,7 @@ where
 {
     // SAFETY: the row of the table.
     let f = unsafe { conjure::<F>() };
-    let _delegated = visit.site.worker.enter_visit();
+    let _delegated = visit.worker.enter_visit();
     f(args)
 }
 

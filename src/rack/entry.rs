@@ -37,6 +37,7 @@ use crate::rack::handles::Handle;
 use crate::rack::image::Image;
 use crate::rack::typed::Typed;
 use crate::rack::visit::{DueReply, Failure, Phase, Served, Site, Visit};
+use crate::worker::Worker;
 
 /// What a call is: the function that decodes its arguments, runs it and encodes its result; the one
 /// that does that with all that are alike; and the one that does the first part alone, of large
@@ -46,8 +47,8 @@ use crate::rack::visit::{DueReply, Failure, Phase, Served, Site, Visit};
 pub(crate) struct Entry {
     mark: [u64; 2],
     types: TypeId,
-    run: fn(&mut Site<'_>, Option<&Typed>, &[u8]) -> Served,
-    run_alike: fn(&mut Site<'_>, Option<&Typed>, &mut TrusteeLink, bool) -> Served,
+    run: fn(&Worker, &mut Site, Option<&Typed>, &[u8]) -> Served,
+    run_alike: fn(&Worker, &mut Site, Option<&Typed>, &mut TrusteeLink, bool) -> Served,
     decode: fn(&[u8], &mut Vec<Handle>) -> Result<Decoded, Failure>,
     name: fn() -> &'static str,
 }
@@ -70,11 +71,17 @@ pub(crate) trait Visits: 'static {
 }
 
 /// Decodes the arguments of a call, and runs it.
-fn run<V: Visits>(site: &mut Site<'_>, property: Option<&Typed>, args: &[u8]) -> Served {
+fn run<V: Visits>(
+    worker: &Worker,
+    site: &mut Site,
+    property: Option<&Typed>,
+    args: &[u8],
+) -> Served {
     match site.arguments(args) {
         Ok(args) => {
             let reply = None;
             let mut visit = Visit {
+                worker,
                 site,
                 property,
                 reply,
@@ -89,33 +96,36 @@ fn run<V: Visits>(site: &mut Site<'_>, property: Option<&Typed>, args: &[u8]) ->
 /// response is due then. One loop for each kind of call: what is asked and answered by a function
 /// that is not known goes through memory.
 fn run_alike<V: Visits>(
-    site: &mut Site<'_>,
+    worker: &Worker,
+    site: &mut Site,
     property: Option<&Typed>,
     link: &mut TrusteeLink,
     is_post: bool,
 ) -> Served {
+    let mut serving = link.serve_alike();
     loop {
         site.phase = Phase::Decoding;
-        let Some(args) = link.take_alike() else {
+        let Some(args) = serving.take() else {
             return Served::Now;
         };
         let served = match site.arguments(args) {
             Ok(args) => {
-                let link = &mut *link;
-                let reply = Some(DueReply { link, is_post });
+                let serving = &mut serving;
                 let mut visit = Visit {
+                    worker,
                     site,
                     property,
-                    reply,
+                    reply: Some(DueReply { serving, is_post }),
                 };
                 V::visit(&mut visit, args)
             }
             Err(failure) => Served::Failed(failure),
         };
         match served {
-            Served::Now if !link.is_due() => {}
+            Served::Now if !serving.is_due() => {}
             Served::Now if site.answer.is_plain() => {
-                DueReply { link, is_post }.send(&site.answer.bytes);
+                let serving = &mut serving;
+                DueReply { serving, is_post }.send(&site.answer.bytes);
             }
             served => return served,
         }
@@ -204,8 +214,8 @@ impl Entry {
     }
 
     /// Runs a call that has come.
-    pub(crate) fn run(&self, site: &mut Site<'_>, property: Option<&Typed>, args: &[u8]) -> Served {
-        (self.run)(site, property, args)
+    pub(crate) fn run(&self, visit: &mut Visit<'_, '_>, args: &[u8]) -> Served {
+        (self.run)(visit.worker, visit.site, visit.property, args)
     }
 
     /// Runs calls that have come on a link and are alike, as far as their results are small and
@@ -213,12 +223,13 @@ impl Entry {
     #[inline(always)]
     pub(crate) fn run_alike(
         &self,
-        site: &mut Site<'_>,
+        worker: &Worker,
+        site: &mut Site,
         property: Option<&Typed>,
         link: &mut TrusteeLink,
         is_post: bool,
     ) -> Served {
-        (self.run_alike)(site, property, link, is_post)
+        (self.run_alike)(worker, site, property, link, is_post)
     }
 
     /// Decodes large arguments of such a call, with the trusts in them; on any thread.

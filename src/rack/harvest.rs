@@ -4,8 +4,7 @@
 //! unless it is like the one before it; the note of its call, 32 bytes of this worker's own; then
 //! the entry of whoever awaits it.
 
-use gossamer_transport::rack::WireError;
-use gossamer_transport::rack::wire::ResultReader;
+use gossamer_transport::rack::{Answers, WireError};
 
 use crate::contain::contain;
 use crate::rack::codec::Body;
@@ -29,7 +28,7 @@ impl RackSide {
             let mut route = self.route(node).borrow_mut();
             let lent = route.pairs[at].client.lend_results().map_err(nonsense)?;
             drop(route);
-            let Some(mut results) = lent else {
+            let Some(mut answers) = lent else {
                 break match harvested {
                     true => Ok(()),
                     false => self
@@ -38,11 +37,11 @@ impl RackSide {
                 };
             };
             harvested = true;
-            taken += u32::from(results.left());
-            let acted = self.act_on_all(worker, (node, at), &mut results, &mut unpublished);
+            taken += u32::from(answers.left());
+            let acted = self.act_on_all(worker, (node, at), &mut answers, &mut unpublished);
             let mut route = self.route(node).borrow_mut();
             let unreadable = acted.err().flatten();
-            route.pairs[at].client.give_back(results, unreadable);
+            route.pairs[at].client.take_back(answers, unreadable);
             if acted.is_err() || taken >= route.results_per_turn() {
                 break acted.map_err(|_| Nonsense("batch of results"));
             }
@@ -82,14 +81,14 @@ impl RackSide {
         &self,
         worker: &Worker,
         (node, at): (u32, usize),
-        results: &mut ResultReader,
+        answers: &mut Answers<Note>,
         unpublished: &mut u32,
     ) -> Result<(), Option<WireError>> {
         let mut acted = None;
         while acted.is_none() {
             // Whatever was before: a task that awaits one of these may be polled at once.
             worker.client.queue_wakes(false);
-            let some = || acted = Some(self.act_on_some(worker, (node, at), results, unpublished));
+            let some = || acted = Some(self.act_on_some(worker, (node, at), answers, unpublished));
             contain(some, |panic| worker.report(panic));
         }
         acted.expect("it went on until then")
@@ -102,20 +101,17 @@ impl RackSide {
         &self,
         worker: &Worker,
         (node, at): (u32, usize),
-        results: &mut ResultReader,
+        answers: &mut Answers<Note>,
         unpublished: &mut u32,
     ) -> Result<(), Option<WireError>> {
         loop {
             let mut settled = Ok(());
-            let taken = results.take_inline(|status, bytes| {
-                let mut route = self.route(node).borrow_mut();
+            let taken = answers.take_inline(|note, status, bytes| {
                 if *unpublished == RESULTS_PER_BATCH {
                     *unpublished = 0;
-                    route.publish_early(at);
+                    self.route(node).borrow_mut().publish_early(at);
                 }
                 *unpublished += 1;
-                let note = route.pairs[at].client.take_note();
-                drop(route);
                 match note {
                     Note::Now(then) if status == PLAIN => {
                         then.call(worker, Returned::Plain(bytes));

@@ -107,13 +107,12 @@ impl RackSide {
                 let response = match decoded {
                     Ok(decoded) => {
                         let site = Site {
-                            worker,
                             handles: Vec::new(),
                             answer: Parcel::default(),
                             phase: Phase::Running,
                             from,
                         };
-                        side.visit(site, (property, is_post), decoded)
+                        side.visit(worker, site, (property, is_post), decoded)
                     }
                     Err(failure) => {
                         let failed = Err(failure);
@@ -228,7 +227,7 @@ impl RackSide {
         if let Some(((node, remote), results)) = paused {
             let mut route = self.route(node).borrow_mut();
             if let Some(at) = route.place(remote) {
-                route.pairs[at].client.give_back(results, None);
+                route.pairs[at].client.resume(results);
             }
         }
         then(worker, Some(Box::new(decoded)));

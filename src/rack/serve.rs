@@ -160,30 +160,33 @@ impl RackSide {
             return self.decode_arguments(worker, arrival, handles, from);
         }
         let site = Site {
-            worker,
             handles,
             answer: Parcel::default(),
             phase: Phase::Decoding,
             from,
         };
         let call = (arrival.property, arrival.kind.is_post);
-        self.visit(site, call, |visit| match self.words.entry(arrival.word) {
-            Some(entry) => entry.run(visit.site, visit.property, &arrival.body),
-            None => Served::Failed(Failure::Refused(Refusal::NoEntry)),
+        self.visit(worker, site, call, |visit| {
+            match self.words.entry(arrival.word) {
+                Some(entry) => entry.run(visit, &arrival.body),
+                None => Served::Failed(Failure::Refused(Refusal::NoEntry)),
+            }
         })
     }
 
     /// Runs a call as this says.
     pub(super) fn visit(
         &self,
-        mut site: Site<'_>,
+        worker: &Worker,
+        mut site: Site,
         (property, is_post): (PropertyId, bool),
         run: impl FnOnce(&mut Visit<'_, '_>) -> Served,
     ) -> Response {
-        let (worker, from) = (site.worker, site.from);
+        let from = site.from;
         let visit = || {
             let found = self.property(worker, property)?;
             Ok(run(&mut Visit {
+                worker,
                 site: &mut site,
                 property: found.as_deref(),
                 reply: None,

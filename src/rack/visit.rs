@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use gossamer_transport::rack::TrusteeLink;
+use gossamer_transport::rack::Serving;
 use serde::de::DeserializeOwned;
 
 use crate::error::{ApplyError, Fault, Payload};
@@ -17,35 +17,35 @@ use crate::worker::Worker;
 
 /// A call, where it is run. It is run outside all delegated code of the worker, and may panic: what
 /// that means its [`Phase`] says.
-pub(crate) struct Visit<'v, 's> {
-    pub(crate) site: &'v mut Site<'s>,
+pub(crate) struct Visit<'v, 'l> {
+    pub(crate) worker: &'v Worker,
+    pub(crate) site: &'v mut Site,
     /// The property that it is on, if it is on one.
     pub(crate) property: Option<&'v Typed>,
     /// Where a result goes at once that is a few bytes and nothing else.
-    pub(crate) reply: Option<DueReply<'v>>,
+    pub(crate) reply: Option<DueReply<'v, 'l>>,
 }
 
 /// A response that is due on a link.
-pub(crate) struct DueReply<'v> {
-    pub(crate) link: &'v mut TrusteeLink,
+pub(crate) struct DueReply<'v, 'l> {
+    pub(crate) serving: &'v mut Serving<'l>,
     /// Whether nobody looks at it.
     pub(crate) is_post: bool,
 }
 
-impl DueReply<'_> {
+impl DueReply<'_, '_> {
     #[inline(always)]
     pub(crate) fn send(self, bytes: &[u8]) {
         let bytes = match self.is_post {
             true => &[],
             false => bytes,
         };
-        self.link.respond_inline(PLAIN, bytes);
+        self.serving.respond(PLAIN, bytes);
     }
 }
 
 /// What visits have in common that come from one worker of another node.
-pub(crate) struct Site<'s> {
-    pub(crate) worker: &'s Worker,
+pub(crate) struct Site {
     /// The trusts in the arguments.
     pub(crate) handles: Vec<Handle>,
     /// Where the result goes.
@@ -112,7 +112,7 @@ pub(crate) enum Returned<'r, 'a> {
     Other(&'r mut Reply<'a>),
 }
 
-impl Site<'_> {
+impl Site {
     /// Decodes the arguments of a call.
     #[inline(always)]
     pub(crate) fn arguments<A: DeserializeOwned>(&mut self, bytes: &[u8]) -> Result<A, Failure> {

@@ -40,8 +40,8 @@ impl RackSide {
         };
         let mut visits = Visits {
             side: self,
+            worker,
             site: Site {
-                worker,
                 handles: Vec::new(),
                 answer: self.answer.take(),
                 phase: Phase::Decoding,
@@ -76,8 +76,9 @@ impl RackSide {
 /// The requests of a batch on one link, one after the other.
 struct Visits<'a> {
     side: &'a RackSide,
+    worker: &'a Worker,
     /// Of calls that have no trusts in their arguments.
-    site: Site<'a>,
+    site: Site,
     /// Those of the request before, which are mostly those of the next: that of no property and
     /// that of no entry to begin with.
     property: (PropertyId, Option<Found>),
@@ -101,7 +102,7 @@ impl Visits<'_> {
                 let failure = self.site.phase.failure(payload);
                 self.respond_otherwise(link, Err(failure));
             } else {
-                self.site.worker.report(&payload);
+                self.worker.report(&payload);
                 dispose(payload);
             }
         }
@@ -129,10 +130,10 @@ impl Visits<'_> {
             let served = match self.find(&alike) {
                 Ok(entry) => {
                     let property = self.property.1.as_deref();
-                    entry.run_alike(&mut self.site, property, link, self.is_post)
+                    entry.run_alike(self.worker, &mut self.site, property, link, self.is_post)
                 }
                 Err(failure) => {
-                    link.take_alike();
+                    link.serve_alike().take();
                     Served::Failed(failure)
                 }
             };
@@ -184,7 +185,7 @@ impl Visits<'_> {
     ) -> Result<bool, Nonsense> {
         let ReplyTo { node, worker, .. } = self.site.from;
         let (side, from) = (self.side, (node, worker as u16));
-        let response = side.take(self.site.worker, from, arrival, &mut self.blocked)?;
+        let response = side.take(self.worker, from, arrival, &mut self.blocked)?;
         let is_served = response.is_some();
         match response {
             Some((status, payload)) => respond(link, status, payload),
@@ -201,7 +202,7 @@ impl Visits<'_> {
             generation: alike.property.generation,
         };
         if self.property.0 != id {
-            let found = self.side.property(self.site.worker, id)?;
+            let found = self.side.property(self.worker, id)?;
             self.property = (id, found);
         }
         let word = CallWord(alike.call);
@@ -214,15 +215,15 @@ impl Visits<'_> {
     /// Has a result encoded, and answers then.
     #[cold]
     fn encode(&mut self, encode: Encodes<Outcome>) {
-        let Site { worker, from, .. } = self.site;
-        self.side.encode_result(worker, from, self.is_post, encode);
+        self.side
+            .encode_result(self.worker, self.site.from, self.is_post, encode);
         self.blocked = Some(Blocked::Beside);
     }
 
     #[cold]
     fn respond_otherwise(&mut self, link: &mut TrusteeLink, outcome: Outcome) {
         let (side, to) = (self.side, self.site.from.node);
-        let (status, payload) = side.answer_message(self.site.worker, to, self.is_post, outcome);
+        let (status, payload) = side.answer_message(self.worker, to, self.is_post, outcome);
         respond(link, status, payload);
     }
 }
@@ -241,7 +242,8 @@ fn take_one(link: &mut TrusteeLink, alike: Alike) -> Result<Arrival, Nonsense> {
         property,
         kind,
     } = alike;
-    let payload = link.take_alike().expect("one was polled");
+    let mut serving = link.serve_alike();
+    let payload = serving.take().expect("one was polled");
     Arrival::of(Arrived {
         call,
         property,

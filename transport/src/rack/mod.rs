@@ -40,7 +40,8 @@ pub use channel::{Channel, Refusal};
 pub use error::{AttachError, LinkError, WireError};
 pub use layout::{DEPTH_MAX, Geometry, Layout, PIECE_BYTES, Place, RingKind};
 pub use link::{
-    Answer, Arrived, ClientLink, Fate, PAYLOAD_BYTES_MAX, Payload, TooLong, TrusteeLink, Unanswered,
+    Answer, Answers, Arrived, ClientLink, Fate, PAYLOAD_BYTES_MAX, Payload, Serving, TooLong,
+    TrusteeLink,
 };
 pub use port::{Port, Ports};
 pub use wire::{Property, Request};

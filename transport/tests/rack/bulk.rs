@@ -97,7 +97,7 @@ fn client_that_takes_no_results() {
     assert_eq!(served, 2, "of a batch of four");
     assert!(!link.trustee.has_arrived(), "nothing is to be done");
     assert_eq!(link.trustee.poll_alike(), Ok(None));
-    assert_eq!(link.trustee.take_alike(), None, "of a run of four");
+    assert_eq!(link.trustee.serve_alike().take(), None, "of a run of four");
     assert!(link.client.has_arrived());
     let mut answered = 0;
     while answered < 5 {
@@ -139,7 +139,7 @@ fn client_that_pauses() {
     }
     assert_eq!(link.trustee.served(), 2);
     assert!(!link.client.has_arrived());
-    link.client.give_back(paused, None);
+    link.client.resume(paused);
     for note in 0..2 {
         let answer = link.client.poll_result().expect("in order");
         assert_eq!(answer.expect("it has come").note, note);

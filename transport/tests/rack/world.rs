@@ -272,12 +272,14 @@ impl Pair {
         let client = self.client.as_mut().expect("taken at the end only");
         for _ in 0..random.below(100) {
             if random.happens(300)
-                && let Some(mut results) = client.lend_results()?
+                && let Some(mut answers) = client.lend_results()?
             {
+                // A few of them, and others another time.
+                let mut left = random.below(100);
                 let mut unreadable = None;
-                while unreadable.is_none() {
-                    let taken = results.take_inline(|status, payload| {
-                        let note = client.take_note();
+                while left > 0 && unreadable.is_none() {
+                    left -= 1;
+                    let taken = answers.take_inline(|note, status, payload| {
                         check(plan, self.answered, (note, status, payload));
                         self.answered += 1;
                         *answered += 1;
@@ -289,7 +291,7 @@ impl Pair {
                         Err(error) => unreadable = Some(error),
                     }
                 }
-                client.give_back(results, unreadable);
+                client.take_back(answers, unreadable);
                 continue;
             }
             let Some(answer) = client.poll_result()? else {
@@ -320,7 +322,7 @@ impl Pair {
             assert!(!strict || *bytes == expected, "another payload");
         };
         if random.happens(500)
-            && let Some(payload) = self.trustee.take_alike()
+            && let Some(payload) = self.trustee.serve_alike().take()
         {
             expect(self.served, payload);
             return Ok(true);
@@ -328,7 +330,8 @@ impl Pair {
         let (asked, kind, property) = if random.happens(500)
             && let Some(alike) = self.trustee.poll_alike()?
         {
-            let payload = self.trustee.take_alike().expect("one at least");
+            let mut serving = self.trustee.serve_alike();
+            let payload = serving.take().expect("one at least");
             expect(self.served, payload);
             (alike.call, alike.kind, alike.property)
         } else {

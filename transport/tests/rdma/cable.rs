@@ -63,7 +63,7 @@ fn pulled_under_load() {
         let expected = expected.map(|status| format!("WRITE ended with {status}"));
         assert!(expected.contains(&failure.to_string()), "{failure}");
         assert!(links.answered > 0);
-        let unanswered = links.client.into_unanswered().len() as u64;
+        let unanswered = links.client.into_unanswered().count() as u64;
         assert_eq!(unanswered, links.issued - links.answered);
     }
 }

@@ -122,7 +122,7 @@ fn a_peer_that_dies_under_load() {
         one.turn(u64::MAX, |number| bytes(number, 100));
     }
     assert_eq!(
-        one.client.into_unanswered().len() as u64,
+        one.client.into_unanswered().count() as u64,
         one.issued - one.answered
     );
 }

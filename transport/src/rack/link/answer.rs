@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
+use crate::rack::error::WireError;
 use crate::rack::link::notes::Notes;
+use crate::rack::wire::ResultReader;
 
 /// A result, and the note of its request.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,6 +17,38 @@ pub struct Answer<'a, N> {
     pub payload: Cow<'a, [u8]>,
 }
 
+/// The results of a batch that are still to be taken, with the notes of their requests: lent out by
+/// [`ClientLink::lend_results`](crate::rack::ClientLink::lend_results).
+#[derive(Debug)]
+pub struct Answers<N> {
+    pub(super) results: Box<ResultReader>,
+    pub(super) notes: Notes<N>,
+    /// How many there were when it was lent out.
+    pub(super) lent: usize,
+}
+
+impl<N> Answers<N> {
+    /// How many are left.
+    #[inline(always)]
+    pub fn left(&self) -> u16 {
+        self.results.left()
+    }
+
+    /// Takes the next, if its payload is in the slot, and gives note, status and payload to `act`;
+    /// whether there was such a one.
+    ///
+    /// # Errors
+    /// If it is not a result that can be.
+    #[inline(always)]
+    pub fn take_inline(&mut self, act: impl FnOnce(N, u8, &[u8])) -> Result<bool, WireError> {
+        let Self { results, notes, .. } = self;
+        results.take_inline(|status, payload| {
+            let note = notes.pop().expect("one for each request");
+            act(note, status, payload);
+        })
+    }
+}
+
 /// How far a request came that will have no result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -23,36 +57,3 @@ pub enum Fate {
     /// It was sent; whether it ran is not known.
     Unknown,
 }
-
-/// What [`ClientLink::into_unanswered`](crate::rack::ClientLink::into_unanswered) returns.
-#[derive(Debug)]
-pub struct Unanswered<N> {
-    notes: Notes<N>,
-    published: usize,
-}
-
-impl<N> Unanswered<N> {
-    /// All that have these notes, of which the first so many were published.
-    pub(super) fn new(notes: Notes<N>, published: usize) -> Self {
-        Self { notes, published }
-    }
-}
-
-impl<N> Iterator for Unanswered<N> {
-    type Item = (N, Fate);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let note = self.notes.pop()?;
-        let Some(published) = self.published.checked_sub(1) else {
-            return Some((note, Fate::NotSent));
-        };
-        self.published = published;
-        Some((note, Fate::Unknown))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.notes.len(), Some(self.notes.len()))
-    }
-}
-
-impl<N> ExactSizeIterator for Unanswered<N> {}

@@ -1,21 +1,22 @@
-//! The client's end of a link between processes.
+//! The client's end of a link between processes: what it issues.
+
+mod results;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::iter;
 
 use crate::rack::channel::{Channel, Refusal};
 use crate::rack::error::{LinkError, WireError};
 use crate::rack::layout::{Place, RingKind};
-use crate::rack::link::answer::{Answer, Unanswered};
+use crate::rack::link::answer::Fate;
 use crate::rack::link::backlog::Backlog;
 use crate::rack::link::bulk::{Incoming, OF_REQUESTS, OF_RESULTS, Outgoing};
 use crate::rack::link::notes::Notes;
 use crate::rack::link::payload::Payload;
 use crate::rack::link::{FIRST, PAYLOAD_BYTES_MAX, TooLong};
 use crate::rack::port::Port;
-use crate::rack::wire::{
-    Content, INLINE_BYTES_MAX, Property, Request, RequestImage, ResultReader, Taken,
-};
+use crate::rack::wire::{INLINE_BYTES_MAX, Property, Request, RequestImage, ResultReader};
 use crate::slot::{Seal, WORDS_UNSEALED};
 
 /// The client's end.
@@ -54,16 +55,21 @@ pub struct ClientLink<N> {
     batch: RequestImage,
     /// Words that are left for the results of `batch`.
     result_room: usize,
-    backlog: Backlog,
-    /// The notes of all requests that have no result yet, in order.
+    /// The notes of `batch`.
     notes: Notes<N>,
-    /// How many requests the batches in flight have.
-    counts: VecDeque<u16>,
+    backlog: Backlog<N>,
+    /// The notes of the batches in flight.
+    in_flight: VecDeque<Notes<N>>,
     /// How many requests were published, and how many results were taken, ever.
     published: u64,
     answered: u64,
-    /// Away while it is lent out.
+    /// The batch of which results are taken; away while it is lent out, and while none is to be
+    /// taken.
     results: Option<Box<ResultReader>>,
+    /// The notes of its requests; away while it is lent out.
+    taking: Notes<N>,
+    /// Of none, to be used again.
+    spare: Vec<Notes<N>>,
     outgoing: Outgoing,
     incoming: Incoming,
     /// The sequence of the next batch to publish.
@@ -83,12 +89,14 @@ impl<N> ClientLink<N> {
             port,
             batch: RequestImage::new(),
             result_room: WORDS_UNSEALED,
-            backlog: Backlog::default(),
             notes: Notes::new(),
-            counts: VecDeque::new(),
+            backlog: Backlog::new(),
+            in_flight: VecDeque::new(),
             published: 0,
             answered: 0,
             results: Some(Box::new(ResultReader::new())),
+            taking: Notes::new(),
+            spare: Vec::new(),
             outgoing: Outgoing::new(OF_REQUESTS, peer),
             incoming: Incoming::new(OF_RESULTS, peer),
             next: FIRST,
@@ -166,26 +174,31 @@ impl<N> ClientLink<N> {
         if self.backlog.is_empty() && self.admits(request, payload.len()) {
             self.result_room -= request.result_words();
             self.batch.push_inline(request, payload);
+            self.notes.push(note);
         } else {
             make_room(self);
             let rest = (request.kind, request.result_bytes);
-            self.defer(request.call, request.property, rest, payload);
+            self.defer(request.call, request.property, rest, (payload, note()));
         }
-        self.notes.push(note);
     }
 
     /// Has a request wait for room, if there is none.
     #[cold]
     #[inline(never)]
-    fn defer(&mut self, call: u64, property: Property, rest: (u8, u16), payload: &[u8]) {
-        let (kind, result_bytes) = rest;
+    fn defer(
+        &mut self,
+        call: u64,
+        property: Property,
+        (kind, result_bytes): (u8, u16),
+        (payload, note): (&[u8], N),
+    ) {
         let request = Request {
             call,
             property,
             kind,
             result_bytes,
         };
-        self.backlog.push_inline(request, payload);
+        self.backlog.push_inline(request, payload, note);
         self.take_of_backlog();
     }
 
@@ -200,8 +213,7 @@ impl<N> ClientLink<N> {
         if bytes > PAYLOAD_BYTES_MAX {
             return Err(TooLong { bytes, note });
         }
-        self.notes.push(|| note);
-        self.backlog.push_bulk(request, payload);
+        self.backlog.push_bulk(request, payload, note);
         self.take_of_backlog();
         Ok(())
     }
@@ -246,76 +258,6 @@ impl<N> ClientLink<N> {
         Ok(self.next.wrapping_sub(before))
     }
 
-    /// The next result, in the order of the requests, if it has come.
-    ///
-    /// # Errors
-    /// If the peer wrote what cannot be. Then so does every later call.
-    #[inline]
-    pub fn poll_result(&mut self) -> Result<Option<Answer<'_, N>>, WireError> {
-        match self.is_ready() {
-            Ok(true) => {}
-            Ok(false) => return Ok(None),
-            Err(error) => return Err(self.fail(error)),
-        }
-        let results = self.results.as_mut().expect("it is not lent out");
-        let record = match results.take_record() {
-            Ok(record) => record.expect("there is one"),
-            Err(error) => {
-                self.failed = Some(error);
-                return Err(error);
-            }
-        };
-        let payload = match record.content {
-            Content::Inline(payload) => Cow::Borrowed(payload),
-            Content::Bulk(bytes) => Cow::Owned(self.incoming.take(bytes)),
-        };
-        let status = record.status;
-        self.answered += 1;
-        Ok(Some(Answer {
-            note: self.notes.pop().expect("one for each request"),
-            status,
-            payload,
-        }))
-    }
-
-    /// Lends out the results of a batch, of which one at least is in its slot, so that they can be
-    /// acted on while requests are issued: with each [`take_note`](Self::take_note), and then
-    /// [`give_back`](Self::give_back). What `poll_result` returns comes before or after.
-    ///
-    /// # Errors
-    /// As [`poll_result`](Self::poll_result).
-    #[inline]
-    pub fn lend_results(&mut self) -> Result<Option<Box<ResultReader>>, WireError> {
-        match self.is_ready() {
-            Ok(true) => Ok(self.results.take_if(|results| !results.is_bulk())),
-            Ok(false) => Ok(None),
-            Err(error) => Err(self.fail(error)),
-        }
-    }
-
-    /// The note of the next result of those that were lent out.
-    ///
-    /// # Panics
-    /// If there is none.
-    #[inline(always)]
-    pub fn take_note(&mut self) -> N {
-        self.answered += 1;
-        self.notes.pop().expect("one for each request")
-    }
-
-    /// Takes back what [`lend_results`](Self::lend_results) has lent out, with what was wrong in it.
-    #[inline]
-    pub fn give_back(&mut self, results: Box<ResultReader>, unreadable: Option<WireError>) {
-        self.failed = self.failed.or(unreadable);
-        self.results = Some(results);
-    }
-
-    /// Takes no further result until what this returns is [given back](Self::give_back); nothing
-    /// if that is so already.
-    pub fn pause(&mut self) -> Option<Box<ResultReader>> {
-        self.results.take()
-    }
-
     /// Whether something has come that [`poll_result`](Self::poll_result) or
     /// [`publish`](Self::publish) waits for.
     #[inline]
@@ -358,13 +300,13 @@ impl<N> ClientLink<N> {
     /// Whether nothing is issued, published or waiting for its result.
     #[inline(always)]
     pub fn is_idle(&self) -> bool {
-        self.notes.is_empty() && !self.incoming.owes_credit()
+        self.issued() == self.answered && !self.incoming.owes_credit()
     }
 
     /// How many requests were issued, ever.
     #[inline(always)]
     pub fn issued(&self) -> u64 {
-        self.answered + self.notes.len() as u64
+        self.published + u64::from(self.batch.count()) + self.backlog.len() as u64
     }
 
     /// How many requests were published, ever, and in how many batches, modulo 2^32.
@@ -392,21 +334,25 @@ impl<N> ClientLink<N> {
     }
 
     /// The notes of all requests that have no result, in order, when there will be none.
-    pub fn into_unanswered(self) -> Unanswered<N> {
-        let published = self.published - self.answered;
-        Unanswered::new(self.notes, published as usize)
+    pub fn into_unanswered(mut self) -> impl Iterator<Item = (N, Fate)> {
+        let published = iter::once(self.taking).chain(self.in_flight);
+        let published = published.flat_map(|mut notes| iter::from_fn(move || notes.pop()));
+        let unpublished = iter::from_fn(move || self.notes.pop()).chain(self.backlog.into_notes());
+        let unknown = published.map(|note| (note, Fate::Unknown));
+        unknown.chain(unpublished.map(|note| (note, Fate::NotSent)))
     }
 
     /// Whether the batch that goes out next has room for a request with so many bytes in its slot.
     #[inline(always)]
     fn admits(&self, request: &Request, inline_bytes: usize) -> bool {
         // A result that is larger than a slot goes in pieces, and leaves room for the others.
-        let fits = request.result_words() <= self.result_room || self.batch.count() == 0;
-        fits && self.batch.has_room(inline_bytes)
+        request.result_words() <= self.result_room && self.batch.has_room(inline_bytes)
     }
 
     fn batch_went_out(&mut self) {
-        self.counts.push_back(self.batch.count());
+        let next = self.spare.pop().unwrap_or_else(Notes::new);
+        let notes = std::mem::replace(&mut self.notes, next);
+        self.in_flight.push_back(notes);
         self.published += u64::from(self.batch.count());
         self.next = self.next.wrapping_add(1);
         self.batch.clear();
@@ -421,8 +367,9 @@ impl<N> ClientLink<N> {
                 break;
             }
             self.result_room -= request.result_words();
-            if let Some(payload) = self.backlog.pop_into(&mut self.batch) {
-                self.outgoing.push(payload);
+            if let Some((note, payload)) = self.backlog.pop_into(&mut self.batch) {
+                self.notes.push(|| note);
+                payload.map(|payload| self.outgoing.push(payload));
             }
         }
     }
@@ -435,55 +382,6 @@ impl<N> ClientLink<N> {
             worker: self.peer,
             index: self.index_of(self.next),
         }
-    }
-
-    /// Whether the next result is here, all of it, and is to be taken.
-    #[inline(always)]
-    fn is_ready(&mut self) -> Result<bool, WireError> {
-        if let Some(error) = self.failed {
-            return Err(error);
-        }
-        let left = match &self.results {
-            Some(results) => results.left(),
-            None => return Ok(false),
-        };
-        if left == 0 && !self.take_batch()? {
-            return Ok(false);
-        }
-        let results = self.results.as_ref().expect("it is not lent out");
-        let awaited = results.awaited()?;
-        if awaited == 0 {
-            return Ok(true);
-        }
-        self.incoming.fill(&self.port, awaited)
-    }
-
-    #[inline(always)]
-    fn take_batch(&mut self) -> Result<bool, WireError> {
-        let Some(&expected) = self.counts.front() else {
-            return Ok(false);
-        };
-        let results = self.results.as_mut().expect("it is not lent out");
-        match results.take(&self.port, self.oldest)? {
-            Taken::Batch => {}
-            Taken::Nothing => return Ok(false),
-            Taken::Notice => return self.take_ahead(),
-        }
-        let found = results.left();
-        if found != expected {
-            return Err(WireError::Results { expected, found });
-        }
-        self.counts.pop_front();
-        self.oldest = self.oldest.wrapping_add(1);
-        Ok(true)
-    }
-
-    /// Takes pieces of results whose batch is not complete: the trustee waits for room.
-    #[cold]
-    fn take_ahead(&mut self) -> Result<bool, WireError> {
-        self.ahead = self.oldest;
-        self.incoming.take_pieces(&self.port)?;
-        Ok(false)
     }
 
     #[inline(always)]

@@ -29,11 +29,11 @@ mod notes;
 mod payload;
 mod trustee;
 
-pub use answer::{Answer, Fate, Unanswered};
+pub use answer::{Answer, Answers, Fate};
 pub use bulk::QUEUED_BYTES_MAX;
 pub use client::ClientLink;
 pub use payload::Payload;
-pub use trustee::{Arrived, TrusteeLink};
+pub use trustee::{Arrived, Serving, TrusteeLink};
 
 /// The longest payload.
 pub const PAYLOAD_BYTES_MAX: u64 = 4 << 30;

@@ -1,32 +1,29 @@
-//! The notes of requests that have no result yet, in order.
+//! The notes of the requests of one batch, in order.
 
 /// First in, first out, each made where it is to lie: a note that is put together elsewhere and
-/// moved here as a whole has to wait until its words have left the store buffer.
+/// moved here as a whole has to wait until its words have left the store buffer. The notes of a
+/// batch stay together, so that whoever acts on its results has them at hand and nothing else.
 #[derive(Debug)]
 pub(super) struct Notes<N> {
-    /// A ring; a power of two.
-    places: Box<[Option<N>]>,
-    head: usize,
+    /// Those that were taken, those that are there, and room.
+    places: Vec<Option<N>>,
+    taken: usize,
     length: usize,
 }
 
 impl<N> Notes<N> {
     pub(super) fn new() -> Self {
         Self {
-            places: Box::new([]),
-            head: 0,
+            places: Vec::new(),
+            taken: 0,
             length: 0,
         }
     }
 
+    /// How many are there.
     #[inline(always)]
     pub(super) fn len(&self) -> usize {
-        self.length
-    }
-
-    #[inline(always)]
-    pub(super) fn is_empty(&self) -> bool {
-        self.length == 0
+        self.length - self.taken
     }
 
     #[inline(always)]
@@ -34,8 +31,7 @@ impl<N> Notes<N> {
         if self.length == self.places.len() {
             self.grow();
         }
-        let at = self.place(self.length);
-        let before = self.places[at].replace(note());
+        let before = self.places[self.length].replace(note());
         debug_assert!(before.is_none());
         std::mem::forget(before); // nothing to drop, which the compiler cannot know
         self.length += 1;
@@ -43,34 +39,26 @@ impl<N> Notes<N> {
 
     #[inline(always)]
     pub(super) fn pop(&mut self) -> Option<N> {
-        if self.length == 0 {
-            return None;
-        }
-        let at = self.head;
-        self.head = self.place(1);
-        self.length -= 1;
-        self.places[at].take()
+        // What lies behind those that are there is none.
+        let note = self.places.get_mut(self.taken)?.take()?;
+        self.taken += 1;
+        Some(note)
     }
 
-    #[inline(always)]
-    fn place(&self, nth: usize) -> usize {
-        (self.head + nth) & (self.places.len() - 1)
+    /// Forgets that any were there, which have all been taken.
+    pub(super) fn clear(&mut self) {
+        debug_assert_eq!(self.len(), 0, "somebody waits for what becomes of these");
+        (self.taken, self.length) = (0, 0);
     }
 
     #[cold]
     fn grow(&mut self) {
-        let mut places = Vec::with_capacity((2 * self.length).max(PLACES_MIN));
-        while let Some(note) = self.pop() {
-            places.push(Some(note));
-        }
-        self.length = places.len();
-        self.head = 0;
-        places.resize_with(places.capacity().next_power_of_two(), || None);
-        self.places = places.into();
+        let places = (2 * self.places.len()).max(PLACES_MIN);
+        self.places.resize_with(places, || None);
     }
 }
 
-const PLACES_MIN: usize = 64;
+const PLACES_MIN: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -79,23 +67,16 @@ mod tests {
     #[test]
     fn notes_come_in_order_while_it_grows() {
         let mut notes = Notes::new();
-        let (mut pushed, mut popped) = (0, 0);
         for round in 0..100 {
-            for _ in 0..round {
-                notes.push(|| pushed);
-                pushed += 1;
+            for number in 0..round {
+                notes.push(|| number);
             }
-            for _ in 0..round / 2 {
-                assert_eq!(notes.pop(), Some(popped));
-                popped += 1;
+            assert_eq!(notes.len(), round);
+            for number in 0..round {
+                assert_eq!(notes.pop(), Some(number));
             }
-            assert_eq!(notes.len(), pushed - popped);
+            assert_eq!((notes.pop(), notes.len()), (None, 0));
+            notes.clear();
         }
-        while let Some(note) = notes.pop() {
-            assert_eq!(note, popped);
-            popped += 1;
-        }
-        assert_eq!(popped, pushed);
-        assert!(notes.is_empty());
     }
 }

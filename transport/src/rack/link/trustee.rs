@@ -1,5 +1,7 @@
 //! The trustee's end of a link between processes.
 
+mod serving;
+
 use std::borrow::Cow;
 
 use crate::rack::channel::{Channel, Refusal};
@@ -11,6 +13,8 @@ use crate::rack::link::{FIRST, PAYLOAD_BYTES_MAX, TooLong};
 use crate::rack::port::Port;
 use crate::rack::wire::{Alike, Content, INLINE_BYTES_MAX, Property, RequestReader, ResultImage};
 use crate::slot::Seal;
+
+pub use serving::Serving;
 
 /// The trustee's end; see [`ClientLink`](crate::rack::ClientLink) for an example.
 ///
@@ -120,7 +124,7 @@ impl TrusteeLink {
     }
 
     /// As [`poll_request`](Self::poll_request), but for requests alone whose payload is in a slot,
-    /// and for all that are alike at once: each is then [taken](Self::take_alike). If there is no
+    /// and for all that are alike at once: they are then [served](Self::serve_alike). If there is no
     /// such request, none is polled.
     ///
     /// # Errors
@@ -144,21 +148,14 @@ impl TrusteeLink {
         self.requests.run().map_err(|error| self.fail(error))
     }
 
-    /// The payload of the next request of those that are alike, if there is one; it is to be
-    /// [responded](Self::respond) to before the next is asked for. There is none either while
-    /// `poll_request` has none.
+    /// Serves those that were polled, which are alike.
     ///
     /// # Panics
     /// As `poll_request`.
     #[inline(always)]
-    pub fn take_alike(&mut self) -> Option<&[u8]> {
+    pub fn serve_alike(&mut self) -> Serving<'_> {
         assert!(!self.is_due, "a request has had no response");
-        if !matches!(self.stop, Stop::No) {
-            return None;
-        }
-        let payload = self.requests.take_of_run()?;
-        self.is_due = true;
-        Some(payload)
+        Serving::new(self)
     }
 
     /// The result of the request that was polled. It goes out with the last of its batch.
@@ -209,24 +206,6 @@ impl TrusteeLink {
         self.is_due = false;
         self.served += 1;
         Ok(())
-    }
-
-    /// [`respond`](Self::respond) with a payload that would go into an empty slot.
-    ///
-    /// # Panics
-    /// If the payload has more bytes than [`INLINE_BYTES_MAX`], and as `respond`.
-    #[inline(always)]
-    pub fn respond_inline(&mut self, status: u8, payload: &[u8]) {
-        assert!(self.is_due, "no request waits for a response");
-        assert!(
-            payload.len() <= INLINE_BYTES_MAX,
-            "it has no room in a slot"
-        );
-        if !self.results.push(status, payload) {
-            self.queue(payload.to_vec().into());
-        }
-        self.is_due = false;
-        self.served += 1;
     }
 
     /// Says that the requests of a batch that has come are about to be run: if they are more than

@@ -31,6 +31,7 @@ mod results;
 
 pub(crate) use header::words_of;
 pub use header::{INLINE_BYTES_MAX, Property, Request, STATUS_BITS};
+pub(crate) use reader::Payloads;
 pub use reader::SlotImage;
 pub use requests::{Alike, RequestImage, RequestReader, RequestRecord};
 pub(crate) use results::Taken;

@@ -22,12 +22,12 @@ pub(crate) struct Cursor {
     /// Records left, without those of the run.
     left: u16,
     words: Words,
-    run: Payloads,
+    pub(crate) run: Payloads,
 }
 
 /// The payloads that are left of a run.
 #[derive(Clone, Copy, Debug)]
-struct Payloads {
+pub(crate) struct Payloads {
     left: u16,
     /// The first byte of the one before the next.
     start: usize,
@@ -143,9 +143,13 @@ impl Cursor {
     /// The next payload of the run that has begun, if there is one.
     #[inline(always)]
     pub(crate) fn take_of_run(&mut self) -> Option<&[u8]> {
-        self.run.left = self.run.left.checked_sub(1)?;
-        self.run.start -= self.run.stride;
-        Some(&self.bytes.0[self.run.start..][..self.run.length])
+        self.run.take(&self.bytes)
+    }
+
+    /// The same of what was read of a run elsewhere.
+    #[inline(always)]
+    pub(crate) fn take_of(&self, payloads: &mut Payloads) -> Option<&[u8]> {
+        payloads.take(&self.bytes)
     }
 
     /// Says that the header of a run was read, and what is left after it; of which there is one
@@ -187,6 +191,15 @@ impl Cursor {
     pub(crate) fn word(&self, index: usize) -> u64 {
         let bytes = self.bytes.0[8 * index..].first_chunk();
         u64::from_le_bytes(*bytes.expect("a word of a slot"))
+    }
+}
+
+impl Payloads {
+    #[inline(always)]
+    fn take<'b>(&mut self, bytes: &'b SlotImage) -> Option<&'b [u8]> {
+        self.left = self.left.checked_sub(1)?;
+        self.start -= self.stride;
+        Some(&bytes.0[self.start..][..self.length])
     }
 }
 

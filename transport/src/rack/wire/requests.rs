@@ -9,7 +9,7 @@ use crate::rack::wire::header::{
     Property, RECORD_HEADER_WORDS_MAX, Request, RequestHeader, Run, awaited, bulk, put_payload,
     words_of,
 };
-use crate::rack::wire::reader::{Cursor, SlotImage, Words};
+use crate::rack::wire::reader::{Cursor, Payloads, SlotImage, Words};
 use crate::slot::{BODY_WORDS, CALLS, SLOT_BYTES, Seal, WORDS_UNSEALED};
 
 /// A batch of requests under construction.
@@ -48,6 +48,8 @@ struct Last {
     /// Kind and length, as they are in a header.
     shape: u64,
     header: usize,
+    /// How many share it, beside those of which it says so: it is told when the run ends.
+    more: u64,
 }
 
 impl Last {
@@ -57,6 +59,7 @@ impl Last {
         property: 0,
         shape: u64::MAX,
         header: 0,
+        more: 0,
     };
 }
 
@@ -106,6 +109,7 @@ impl RequestImage {
                     kind,
                     ..
                 } = *request;
+                self.end_run();
                 self.offset = self.push_header((call, property, kind), true, length);
                 self.count += 1;
                 self.last = Last::NONE;
@@ -129,7 +133,7 @@ impl RequestImage {
         } = self.last;
         let end = match (call, property, shape) == (last_call, last_property, last_shape) {
             true => {
-                self.add_to_run();
+                self.last.more += 1;
                 self.offset
             }
             false => self.begin_run(call, property, shape),
@@ -139,22 +143,25 @@ impl RequestImage {
         self.count += 1;
     }
 
-    #[inline(always)]
-    fn add_to_run(&mut self) {
-        let header = self.bytes.0[8 * self.last.header..].first_chunk_mut();
-        let header = header.expect("a word of a slot");
-        *header = (u64::from_le_bytes(*header) + Run::ONE_MORE).to_le_bytes();
+    /// Has the header of the last record say how many share it.
+    fn end_run(&mut self) {
+        let more = std::mem::take(&mut self.last.more);
+        if more > 0 {
+            add_to_run(&mut self.bytes, self.last.header, more);
+        }
     }
 
     /// Puts a header, and returns the lowest word used then.
     #[inline(never)]
     fn begin_run(&mut self, call: u64, property: u64, shape: u64) -> usize {
+        self.end_run();
         let header = self.offset - 1;
         self.last = Last {
             call,
             property,
             shape,
             header,
+            more: 0,
         };
         let RequestHeader { kind, length, .. } = RequestHeader::from_word(shape);
         self.push_header((call, Property::from_word(property), kind), false, length)
@@ -204,7 +211,8 @@ impl RequestImage {
 
     /// What goes before the seal, and the seal that makes it batch `sequence`.
     #[inline]
-    pub(crate) fn sealed(&self, sequence: u32) -> (&[u8], u64) {
+    pub(crate) fn sealed(&mut self, sequence: u32) -> (&[u8], u64) {
+        self.end_run();
         let seal = Seal {
             sequence,
             offset: self.offset as u16,
@@ -216,7 +224,7 @@ impl RequestImage {
     }
 
     /// The slot as a peer would see it.
-    pub fn to_slot(&self, sequence: u32) -> SlotImage {
+    pub fn to_slot(&mut self, sequence: u32) -> SlotImage {
         to_slot(self.sealed(sequence))
     }
 
@@ -245,6 +253,13 @@ impl Default for RequestImage {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Has the header at a word say that so many more share it.
+pub(crate) fn add_to_run(bytes: &mut SlotImage, header: usize, more: u64) {
+    let header = bytes.0[8 * header..].first_chunk_mut();
+    let header = header.expect("a word of a slot");
+    *header = (u64::from_le_bytes(*header) + more * Run::ONE_MORE).to_le_bytes();
 }
 
 /// The slot that a peer would see.
@@ -345,10 +360,22 @@ impl RequestReader {
         Ok(Some(self.alike))
     }
 
-    /// The payload of the next request of those that are alike, if there is one.
+    /// The payloads of those that are alike, to be taken elsewhere; what is left of them is to be
+    /// told by `set_payloads`.
     #[inline(always)]
-    pub(crate) fn take_of_run(&mut self) -> Option<&[u8]> {
-        self.cursor.take_of_run()
+    pub(crate) fn payloads(&self) -> Payloads {
+        self.cursor.run
+    }
+
+    /// The next of these.
+    #[inline(always)]
+    pub(crate) fn take_of(&self, payloads: &mut Payloads) -> Option<&[u8]> {
+        self.cursor.take_of(payloads)
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_payloads(&mut self, payloads: Payloads) {
+        self.cursor.run = payloads;
     }
 
     /// Takes the header of the next request, which there is, if its payload is in the slot.

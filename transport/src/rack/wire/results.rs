@@ -6,7 +6,7 @@ use crate::rack::port::Port;
 use crate::rack::wire::Content;
 use crate::rack::wire::header::{ResultHeader, Run, awaited, bulk, put_payload, words_of};
 use crate::rack::wire::reader::{Cursor, SlotImage};
-use crate::rack::wire::requests::to_slot;
+use crate::rack::wire::requests::{add_to_run, to_slot};
 use crate::slot::{SLOT_BYTES, Seal, WORDS_UNSEALED};
 
 /// A batch of results under construction.
@@ -34,13 +34,15 @@ pub struct ResultImage {
     bytes: Box<SlotImage>,
     /// The lowest word used.
     offset: usize,
-    count: u16,
-    /// Results of the batch that are still to be pushed.
+    /// How many results the batch is to have, and how many of them are still to be pushed.
+    total: u16,
     left: u16,
     /// The last record's header as it would be without others like it, and at which word it lies;
     /// what is no header if no record can be like it.
     last: u64,
     header: usize,
+    /// How many share it, beside those of which it says so: it is told when the run ends.
+    more: u64,
 }
 
 impl ResultImage {
@@ -49,10 +51,11 @@ impl ResultImage {
         Self {
             bytes: Box::new(SlotImage([0; SLOT_BYTES])),
             offset: WORDS_UNSEALED,
-            count: 0,
+            total: 0,
             left: 0,
             last: NONE,
             header: 0,
+            more: 0,
         }
     }
 
@@ -63,9 +66,9 @@ impl ResultImage {
     pub fn begin(&mut self, count: u16) {
         assert!(usize::from(count) <= WORDS_UNSEALED, "a batch of a slot");
         self.offset = WORDS_UNSEALED;
-        self.count = 0;
-        self.left = count;
+        (self.total, self.left) = (count, count);
         self.last = NONE;
+        self.more = 0;
     }
 
     /// How many results are still to be pushed.
@@ -77,7 +80,7 @@ impl ResultImage {
     /// How many it holds.
     #[inline(always)]
     pub fn count(&self) -> u16 {
-        self.count
+        self.total - self.left
     }
 
     /// Appends a result; returns whether it holds the payload as well, which is to go in pieces
@@ -88,7 +91,6 @@ impl ResultImage {
     #[inline(always)]
     pub fn push(&mut self, status: u8, payload: &[u8]) -> bool {
         self.left = self.left.checked_sub(1).expect("one result a request");
-        self.count += 1;
         let words = words_of(payload.len());
         let header = ResultHeader {
             status,
@@ -97,7 +99,7 @@ impl ResultImage {
         };
         let header = header.to_word();
         if header == self.last && words + usize::from(self.left) <= self.offset {
-            self.add_to_run();
+            self.more += 1;
         } else if !self.begin_run(header, words) {
             return false;
         }
@@ -107,16 +109,18 @@ impl ResultImage {
         true
     }
 
-    #[inline(always)]
-    fn add_to_run(&mut self) {
-        let header = self.bytes.0[8 * self.header..].first_chunk_mut();
-        let header = header.expect("a word of a slot");
-        *header = (u64::from_le_bytes(*header) + Run::ONE_MORE).to_le_bytes();
+    /// Has the header of the last record say how many share it.
+    fn end_run(&mut self) {
+        let more = std::mem::take(&mut self.more);
+        if more > 0 {
+            add_to_run(&mut self.bytes, self.header, more);
+        }
     }
 
     /// Puts a header; returns whether there is room for a payload of so many words, too.
     #[inline(never)]
     fn begin_run(&mut self, header: u64, words: usize) -> bool {
+        self.end_run();
         let has_room = words + 1 + usize::from(self.left) <= self.offset;
         (self.last, self.header) = match has_room {
             true => (header, self.offset - 1),
@@ -132,7 +136,7 @@ impl ResultImage {
     /// If the batch has all of its results.
     pub fn push_bulk(&mut self, status: u8, length: u64) {
         self.left = self.left.checked_sub(1).expect("one result a request");
-        self.count += 1;
+        self.end_run();
         self.last = NONE;
         let header = ResultHeader {
             status,
@@ -151,11 +155,12 @@ impl ResultImage {
 
     /// What goes before the seal, and the seal that makes it batch `sequence`.
     #[inline]
-    pub(crate) fn sealed(&self, sequence: u32) -> (&[u8], u64) {
+    pub(crate) fn sealed(&mut self, sequence: u32) -> (&[u8], u64) {
+        self.end_run();
         let seal = Seal {
             sequence,
             offset: self.offset as u16,
-            count: self.count,
+            count: self.count(),
             has_exceptions: false,
         };
         let used = &self.bytes.0[8 * self.offset..SLOT_BYTES - 8];
@@ -163,7 +168,7 @@ impl ResultImage {
     }
 
     /// The slot as a peer would see it.
-    pub fn to_slot(&self, sequence: u32) -> SlotImage {
+    pub fn to_slot(&mut self, sequence: u32) -> SlotImage {
         to_slot(self.sealed(sequence))
     }
 }
