@@ -13,7 +13,7 @@
 //!
 //! | call | who may make it | in which state |
 //! |---|---|---|
-//! | `Work::run` with the target's key | the target's worker, by `may_run_inline`; or its trustee, in a message; or in `run_here` | the target's trusts keep the property alive until the request was served: the delegation holds one, and an obituary is behind the request in every queue |
+//! | `Work::run` with the target's key | the target's worker, by `may_run_inline`; or its trustee, in a message; or in `Here::run`, which has asserted it | the target's trusts keep the property alive until the request was served: the delegation holds one, and an obituary is behind the request in every queue |
 //! | `ManuallyDrop::take` of a delegation's parts | its `drop`, once | always; a part that is not taken there has nothing to drop: a finished request has no work and no mailbox, a borrowed trust is a reference |
 
 use std::future::Future;
@@ -263,28 +263,53 @@ pub(crate) fn abandon_issued<U: 'static>(
     });
 }
 
-/// Runs `f` on a property of this worker, for a client that is none of this runtime. In no other
-/// delegated code: the caller is polled beside the trustee, or is a task.
-///
-/// # Panics
-/// As `f` does.
-#[inline(always)]
-pub(crate) fn run_here<T, U: 'static>(
-    worker: &Worker,
-    trust: &Trust<T>,
-    f: impl FnOnce(&mut T) -> U + Send + 'static,
-) -> Outcome<U> {
-    assert!(
-        trust.address() == (worker.runtime(), worker.index()) && !worker.is_delegated(),
-        "run where the property lives, and in no other delegated code"
-    );
-    if worker.client.is_closed() {
-        return Err(Fault::Closed);
+/// A property of this worker, for a client that is none of this runtime: it is polled beside the
+/// trustee, or is a task.
+pub(crate) struct Here<'p, T: 'static> {
+    worker: &'p Worker,
+    trust: &'p Trust<T>,
+}
+
+impl<T> Clone for Here<'_, T> {
+    fn clone(&self) -> Self {
+        *self
     }
-    let (key, work) = (trust.key(), OnProperty::<T, _>::new(f));
-    let _delegated = worker.enter_delegated(call_of(&work));
-    // SAFETY: row 1 of the table: asserted above, and the caller's trust keeps the property.
-    Ok(unsafe { work.run(key) })
+}
+
+impl<T> Copy for Here<'_, T> {}
+
+impl<'p, T: 'static> Here<'p, T> {
+    /// # Panics
+    /// If the property lives elsewhere.
+    #[inline(always)]
+    pub(crate) fn new(worker: &'p Worker, trust: &'p Trust<T>) -> Self {
+        assert!(
+            trust.address() == (worker.runtime(), worker.index()),
+            "run where the property lives"
+        );
+        Self { worker, trust }
+    }
+
+    /// Runs `f` on it.
+    ///
+    /// # Panics
+    /// As `f` does, and in delegated code.
+    #[inline(always)]
+    pub(crate) fn run<U: 'static>(
+        self,
+        f: impl FnOnce(&mut T) -> U + Send + 'static,
+    ) -> Outcome<U> {
+        let Self { worker, trust } = self;
+        assert!(!worker.is_delegated(), "run in no other delegated code");
+        if worker.client.is_closed() {
+            return Err(Fault::Closed);
+        }
+        let (key, work) = (trust.key(), OnProperty::<T, _>::new(f));
+        let _delegated = worker.enter_delegated(call_of(&work));
+        // SAFETY: row 1 of the table: asserted above and in `new`, and the trust keeps the
+        // property.
+        Ok(unsafe { work.run(key) })
+    }
 }
 
 fn call_of<U, W: Work<U>>(_: &W) -> &'static gossamer_transport::Call {

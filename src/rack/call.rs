@@ -207,9 +207,12 @@ fn finish<U: Travels>(worker: &Worker, entry: u32, returned: Returned<'_, '_>) {
         Returned::Other(reply) => return finish_other::<U>(worker, entry, reply),
     };
     let fails = FailsOnUnwind::<U>(worker, entry, PhantomData);
-    let decoded = decoded_plain(bytes);
+    let decoded = codec::decode_plain(bytes);
     std::mem::forget(fails);
-    conclude::<U>(worker, entry, decoded);
+    match decoded {
+        Ok(result) => conclude::<U>(worker, entry, Ok(result)),
+        Err(source) => conclude::<U>(worker, entry, Err(CallError::Result { source })),
+    }
 }
 
 #[cold]
@@ -277,19 +280,15 @@ where
     G: FnOnce(&Worker, Result<U, CallError>) + 'static,
 {
     match returned {
-        Returned::Plain(bytes) => then(worker, decoded_plain(bytes)),
+        // Each way has its own copy of `then`, so that a result goes into it in registers.
+        Returned::Plain(bytes) => match codec::decode_plain(bytes) {
+            Ok(result) => then(worker, Ok(result)),
+            Err(source) => then(worker, Err(CallError::Result { source })),
+        },
         Returned::Other(reply) => match take_large(reply) {
             Some(large) => decode_large(worker, large, then),
             None => then(worker, decoded_other(reply)),
         },
-    }
-}
-
-#[inline(always)]
-fn decoded_plain<U: Travels>(bytes: &[u8]) -> Result<U, CallError> {
-    match codec::decode_plain(bytes) {
-        Ok(result) => Ok(result),
-        Err(source) => Err(CallError::Result { source }),
     }
 }
 

@@ -13,13 +13,14 @@ use futures::FutureExt;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::delegation::run_here;
+use crate::delegation::Here;
 use crate::error::Fault;
 use crate::latch::{LatchTrust, Latched};
 use crate::rack::entry::{Visits, conjure};
 use crate::rack::latch_trust;
 use crate::rack::trust::Trust;
-use crate::rack::visit::{Failure, Served, Visit, parcel_of};
+use crate::rack::typed::Typed;
+use crate::rack::visit::{Failure, Served, Visit, parcel_of, property_of};
 use crate::worker::Worker;
 
 /// What travels: it has an encoding, and may cross threads.
@@ -56,21 +57,20 @@ where
     F: FnOnce(&mut T, A) -> U + Copy + Send + 'static,
 {
     type Args = A;
+    type Target<'p> = Here<'p, T>;
 
     #[inline(always)]
-    fn visit(visit: &mut Visit<'_, '_>, args: A) -> Served {
-        let run = |visit: &mut Visit<'_, '_>| {
-            let trust = visit.property::<crate::Trust<T>>()?;
-            // SAFETY: the row of the table.
-            let f = unsafe { conjure::<F>() };
-            let value = run_here(visit.worker, trust, move |property: &mut T| {
-                f(property, args)
-            });
-            value.map_err(Failure::from)
-        };
-        match run(visit) {
+    fn find<'p>(worker: &'p Worker, property: Option<&'p Typed>) -> Result<Here<'p, T>, Failure> {
+        Ok(Here::new(worker, property_of(property)?))
+    }
+
+    #[inline(always)]
+    fn visit(visit: &mut Visit<'_, '_>, target: Here<'_, T>, args: A) -> Served {
+        // SAFETY: the row of the table.
+        let f = unsafe { conjure::<F>() };
+        match target.run(move |property: &mut T| f(property, args)) {
             Ok(value) => visit.answer(value),
-            Err(failure) => Served::Failed(failure),
+            Err(fault) => Served::Failed(fault.into()),
         }
     }
 }
@@ -83,14 +83,18 @@ where
     F: FnOnce(&mut T, A) -> U + Copy + Send + 'static,
 {
     type Args = A;
+    type Target<'p> = &'p crate::Trust<Latched<T>>;
 
-    fn visit(visit: &mut Visit<'_, '_>, args: A) -> Served {
-        serve_later(visit, |visit| {
-            let latched = latched::<T>(visit)?;
-            // SAFETY: the row of the table.
-            let f = unsafe { conjure::<F>() };
-            Ok(latched.begin_apply(move |property: &mut T| f(property, args)))
-        })
+    fn find<'p>(_: &'p Worker, property: Option<&'p Typed>) -> Result<Self::Target<'p>, Failure> {
+        property_of(property)
+    }
+
+    fn visit(visit: &mut Visit<'_, '_>, target: Self::Target<'_>, args: A) -> Served {
+        let latched = LatchTrust::from_trust(target.clone());
+        // SAFETY: the row of the table.
+        let f = unsafe { conjure::<F>() };
+        let begun = latched.begin_apply(move |property: &mut T| f(property, args));
+        serve_later(visit, begun)
     }
 }
 
@@ -102,14 +106,18 @@ where
     F: AsyncFnOnce(&mut T, A) -> U + Copy + Send + 'static,
 {
     type Args = A;
+    type Target<'p> = &'p crate::Trust<Latched<T>>;
 
-    fn visit(visit: &mut Visit<'_, '_>, args: A) -> Served {
-        serve_later(visit, |visit| {
-            let latched = latched::<T>(visit)?;
-            // SAFETY: the row of the table.
-            let f = unsafe { conjure::<F>() };
-            Ok(latched.begin_launch(async move |property: &mut T| f(property, args).await))
-        })
+    fn find<'p>(_: &'p Worker, property: Option<&'p Typed>) -> Result<Self::Target<'p>, Failure> {
+        property_of(property)
+    }
+
+    fn visit(visit: &mut Visit<'_, '_>, target: Self::Target<'_>, args: A) -> Served {
+        let latched = LatchTrust::from_trust(target.clone());
+        // SAFETY: the row of the table.
+        let f = unsafe { conjure::<F>() };
+        let begun = latched.begin_launch(async move |property: &mut T| f(property, args).await);
+        serve_later(visit, begun)
     }
 }
 
@@ -120,8 +128,13 @@ where
     F: FnOnce(A) -> T + Copy + Send + 'static,
 {
     type Args = A;
+    type Target<'p> = ();
 
-    fn visit(visit: &mut Visit<'_, '_>, args: A) -> Served {
+    fn find<'p>(_: &'p Worker, _: Option<&'p Typed>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn visit(visit: &mut Visit<'_, '_>, (): (), args: A) -> Served {
         let value = built::<T, A, F>(visit, args);
         visit.answer(Trust::from(visit.worker.entrust(value)))
     }
@@ -134,8 +147,13 @@ where
     F: FnOnce(A) -> T + Copy + Send + 'static,
 {
     type Args = A;
+    type Target<'p> = ();
 
-    fn visit(visit: &mut Visit<'_, '_>, args: A) -> Served {
+    fn find<'p>(_: &'p Worker, _: Option<&'p Typed>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn visit(visit: &mut Visit<'_, '_>, (): (), args: A) -> Served {
         let value = built::<T, A, F>(visit, args);
         let trust = LatchTrust::from_trust(visit.worker.entrust(Latched::new(value)));
         visit.answer(latch_trust::LatchTrust::from(trust))
@@ -149,19 +167,23 @@ where
     F: FnOnce(A) -> Fut + Copy + Send + 'static,
 {
     type Args = A;
+    type Target<'p> = ();
 
-    fn visit(visit: &mut Visit<'_, '_>, args: A) -> Served {
-        serve_later(visit, |_| {
-            // SAFETY: the row of the table.
-            let f = unsafe { conjure::<F>() };
-            // As a task, so that its first steps are no part of serving.
-            let task = gossamer_executor::spawn(async move { f(args).await });
-            Ok(task.map(|output| match output {
-                Ok(output) => Some(Ok(output)),
-                Err(error) if error.is_panic() => Some(Err(Fault::Panicked(error.into_panic()))),
-                Err(_) => None,
-            }))
-        })
+    fn find<'p>(_: &'p Worker, _: Option<&'p Typed>) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn visit(visit: &mut Visit<'_, '_>, (): (), args: A) -> Served {
+        // SAFETY: the row of the table.
+        let f = unsafe { conjure::<F>() };
+        // As a task, so that its first steps are no part of serving.
+        let task = gossamer_executor::spawn(async move { f(args).await });
+        let begun = task.map(|output| match output {
+            Ok(output) => Some(Ok(output)),
+            Err(error) if error.is_panic() => Some(Err(Fault::Panicked(error.into_panic()))),
+            Err(_) => None,
+        });
+        serve_later(visit, begun)
     }
 }
 
@@ -176,20 +198,12 @@ where
     f(args)
 }
 
-/// Begins something in the order of the visits, and sends its outcome when it is there: `None`
-/// if the runtime has dropped it before its end.
-fn serve_later<U, M>(
-    visit: &mut Visit<'_, '_>,
-    begin: impl FnOnce(&mut Visit<'_, '_>) -> Result<M, Failure>,
-) -> Served
-where
-    U: Travels,
-    M: Future<Output = Option<crate::error::Outcome<U>>> + 'static,
-{
-    let begun = match begin(visit) {
-        Ok(begun) => begun,
-        Err(failure) => return Served::Failed(failure),
-    };
+/// Sends the outcome of what a visit has begun, when it is there: `None` if the runtime has dropped
+/// it before its end.
+fn serve_later<U: Travels>(
+    visit: &Visit<'_, '_>,
+    begun: impl Future<Output = Option<crate::error::Outcome<U>>> + 'static,
+) -> Served {
     let from = visit.site.from;
     drop(gossamer_executor::spawn(async move {
         let outcome = match begun.await {
@@ -200,9 +214,4 @@ where
         Worker::with(|worker| worker.map(|worker| worker.rack_reply(from, outcome)));
     }));
     Served::Later
-}
-
-fn latched<T: 'static>(visit: &Visit<'_, '_>) -> Result<LatchTrust<T>, Failure> {
-    let trust = visit.property::<crate::Trust<Latched<T>>>()?;
-    Ok(LatchTrust::from_trust(trust.clone()))
 }

@@ -47,14 +47,14 @@ use crate::worker::Worker;
 pub(crate) struct Entry {
     mark: [u64; 2],
     types: TypeId,
-    run: fn(&Worker, &mut Site, Option<&Typed>, &[u8]) -> Served,
+    run: fn(&mut Visit<'_, '_>, Option<&Typed>, &[u8]) -> Served,
     run_alike: fn(&Worker, &mut Site, Option<&Typed>, &mut TrusteeLink, bool) -> Served,
     decode: fn(&[u8], &mut Vec<Handle>) -> Result<Decoded, Failure>,
     name: fn() -> &'static str,
 }
 
 /// A call whose arguments have been decoded beside the workers, to be run on one.
-pub(crate) type Decoded = Box<dyn FnOnce(&mut Visit<'_, '_>) -> Served + Send>;
+pub(crate) type Decoded = Box<dyn FnOnce(&mut Visit<'_, '_>, Option<&Typed>) -> Served + Send>;
 
 /// An entry as it travels: how far it lies from the start of the executable, and the word of its
 /// types.
@@ -66,28 +66,25 @@ pub(crate) trait Visits: 'static {
     /// What it takes along.
     type Args: Travels;
 
+    /// What it is on.
+    type Target<'p>: Copy;
+
+    /// Finds what a call is on that has come, once for all that are alike.
+    fn find<'p>(
+        worker: &'p Worker,
+        property: Option<&'p Typed>,
+    ) -> Result<Self::Target<'p>, Failure>;
+
     /// Runs a call that has come.
-    fn visit(visit: &mut Visit<'_, '_>, args: Self::Args) -> Served;
+    fn visit(visit: &mut Visit<'_, '_>, target: Self::Target<'_>, args: Self::Args) -> Served;
 }
 
 /// Decodes the arguments of a call, and runs it.
-fn run<V: Visits>(
-    worker: &Worker,
-    site: &mut Site,
-    property: Option<&Typed>,
-    args: &[u8],
-) -> Served {
-    match site.arguments(args) {
-        Ok(args) => {
-            let reply = None;
-            let mut visit = Visit {
-                worker,
-                site,
-                property,
-                reply,
-            };
-            V::visit(&mut visit, args)
-        }
+fn run<V: Visits>(visit: &mut Visit<'_, '_>, property: Option<&Typed>, args: &[u8]) -> Served {
+    let target = V::find(visit.worker, property);
+    let found = target.and_then(|target| Ok((target, visit.arguments(args)?)));
+    match found {
+        Ok((target, args)) => V::visit(visit, target, args),
         Err(failure) => Served::Failed(failure),
     }
 }
@@ -103,24 +100,33 @@ fn run_alike<V: Visits>(
     is_post: bool,
 ) -> Served {
     let mut serving = link.serve_alike();
+    let target = match V::find(worker, property) {
+        Ok(target) => target,
+        Err(failure) => {
+            serving.take();
+            return Served::Failed(failure);
+        }
+    };
     loop {
-        site.phase = Phase::Decoding;
         let Some(args) = serving.take() else {
             return Served::Now;
         };
-        let served = match site.arguments(args) {
-            Ok(args) => {
-                let serving = &mut serving;
-                let mut visit = Visit {
-                    worker,
-                    site,
-                    property,
-                    reply: Some(DueReply { serving, is_post }),
-                };
-                V::visit(&mut visit, args)
-            }
-            Err(failure) => Served::Failed(failure),
+        let mut visit = Visit {
+            worker,
+            site,
+            phase: Phase::Decoding,
+            reply: None,
         };
+        let args = match visit.plain_arguments(args) {
+            Ok(args) => args,
+            Err(failure) => return Served::Failed(failure),
+        };
+        visit.reply = Some(DueReply {
+            serving: &mut serving,
+            is_post,
+        });
+        let served = V::visit(&mut visit, target, args);
+        drop(visit);
         match served {
             Served::Now if !serving.is_due() => {}
             Served::Now if site.answer.is_plain() => {
@@ -136,7 +142,10 @@ fn run_alike<V: Visits>(
 fn decode<V: Visits>(bytes: &[u8], handles: &mut Vec<Handle>) -> Result<Decoded, Failure> {
     let args = codec::decode_large::<V::Args>(bytes, handles);
     let args = args.map_err(|_| Failure::Refused(Refusal::Arguments))?;
-    Ok(Box::new(|visit| V::visit(visit, args)))
+    Ok(Box::new(|visit, property| {
+        let target = V::find(visit.worker, property);
+        target.map_or_else(Served::Failed, |target| V::visit(visit, target, args))
+    }))
 }
 
 /// The entry of `V`. Its name is that of `F`, the user's closure.
@@ -214,8 +223,13 @@ impl Entry {
     }
 
     /// Runs a call that has come.
-    pub(crate) fn run(&self, visit: &mut Visit<'_, '_>, args: &[u8]) -> Served {
-        (self.run)(visit.worker, visit.site, visit.property, args)
+    pub(crate) fn run(
+        &self,
+        visit: &mut Visit<'_, '_>,
+        property: Option<&Typed>,
+        args: &[u8],
+    ) -> Served {
+        (self.run)(visit, property, args)
     }
 
     /// Runs calls that have come on a link and are alike, as far as their results are small and
@@ -326,8 +340,13 @@ mod tests {
 
     impl Visits for Nothing {
         type Args = ();
+        type Target<'p> = ();
 
-        fn visit(_: &mut Visit<'_, '_>, (): ()) -> Served {
+        fn find<'p>(_: &'p Worker, _: Option<&'p Typed>) -> Result<(), Failure> {
+            unreachable!("never run")
+        }
+
+        fn visit(_: &mut Visit<'_, '_>, (): (), (): ()) -> Served {
             unreachable!("never run")
         }
     }

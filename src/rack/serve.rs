@@ -18,6 +18,7 @@ use crate::rack::refs::{self, Envelope, Event, Moment, Step};
 use crate::rack::remote::PropertyId;
 use crate::rack::route::{Arrival, Blocked, Note};
 use crate::rack::side::{Parked, RackSide, peers, prefixed};
+use crate::rack::typed::Typed;
 use crate::rack::visit::{Failure, Outcome, Phase, ReplyTo, Served, Site, Visit};
 use crate::worker::Worker;
 
@@ -166,9 +167,9 @@ impl RackSide {
             from,
         };
         let call = (arrival.property, arrival.kind.is_post);
-        self.visit(worker, site, call, |visit| {
+        self.visit(worker, site, call, |visit, property| {
             match self.words.entry(arrival.word) {
-                Some(entry) => entry.run(visit, &arrival.body),
+                Some(entry) => entry.run(visit, property, &arrival.body),
                 None => Served::Failed(Failure::Refused(Refusal::NoEntry)),
             }
         })
@@ -180,17 +181,18 @@ impl RackSide {
         worker: &Worker,
         mut site: Site,
         (property, is_post): (PropertyId, bool),
-        run: impl FnOnce(&mut Visit<'_, '_>) -> Served,
+        run: impl FnOnce(&mut Visit<'_, '_>, Option<&Typed>) -> Served,
     ) -> Response {
         let from = site.from;
         let visit = || {
             let found = self.property(worker, property)?;
-            Ok(run(&mut Visit {
+            let mut visit = Visit {
                 worker,
+                phase: site.phase,
                 site: &mut site,
-                property: found.as_deref(),
                 reply: None,
-            }))
+            };
+            Ok(run(&mut visit, found.as_deref()))
         };
         let served = match catch_unwind(AssertUnwindSafe(visit)) {
             Ok(served) => served.unwrap_or_else(Served::Failed),

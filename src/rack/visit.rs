@@ -20,8 +20,9 @@ use crate::worker::Worker;
 pub(crate) struct Visit<'v, 'l> {
     pub(crate) worker: &'v Worker,
     pub(crate) site: &'v mut Site,
-    /// The property that it is on, if it is on one.
-    pub(crate) property: Option<&'v Typed>,
+    /// How far it has come: the site is told when this goes, by a panic for one, so that nothing is
+    /// stored before.
+    pub(crate) phase: Phase,
     /// Where a result goes at once that is a few bytes and nothing else.
     pub(crate) reply: Option<DueReply<'v, 'l>>,
 }
@@ -112,31 +113,30 @@ pub(crate) enum Returned<'r, 'a> {
     Other(&'r mut Reply<'a>),
 }
 
-impl Site {
-    /// Decodes the arguments of a call.
+impl Visit<'_, '_> {
+    /// Decodes the arguments.
     #[inline(always)]
     pub(crate) fn arguments<A: DeserializeOwned>(&mut self, bytes: &[u8]) -> Result<A, Failure> {
-        let decoded = codec::decode(bytes, &mut self.handles);
+        let decoded = codec::decode(bytes, &mut self.site.handles);
         self.phase = Phase::Running;
-        match decoded {
-            Ok(args) => Ok(args),
-            Err(_) => Err(Failure::Refused(Refusal::Arguments)),
-        }
+        decoded.map_err(|_| Failure::Refused(Refusal::Arguments))
     }
-}
 
-impl Visit<'_, '_> {
-    /// The property that it is on, which is to be such a one.
+    /// Decodes arguments without trusts.
     #[inline(always)]
-    pub(crate) fn property<X: 'static>(&self) -> Result<&X, Failure> {
-        let property = self.property.ok_or(Failure::Refused(Refusal::NoProperty))?;
-        property.get().ok_or(Failure::Refused(Refusal::OtherType))
+    pub(crate) fn plain_arguments<A: DeserializeOwned>(
+        &mut self,
+        bytes: &[u8],
+    ) -> Result<A, Failure> {
+        let decoded = codec::decode_plain(bytes);
+        self.phase = Phase::Running;
+        decoded.map_err(|_| Failure::Refused(Refusal::Arguments))
     }
 
     /// Encodes the result and drops it, unless it is large. Trusts of one that fails do not stay.
     #[inline(always)]
     pub(crate) fn answer<U: Travels>(&mut self, result: U) -> Served {
-        self.site.phase = Phase::Encoding;
+        self.phase = Phase::Encoding;
         let mut answer = Answer::new(&mut self.site.answer);
         let encoded = codec::encode(&result, &mut answer);
         if let Err(Unencoded::Large) = encoded {
@@ -155,6 +155,19 @@ impl Visit<'_, '_> {
         }
         Served::Now
     }
+}
+
+impl Drop for Visit<'_, '_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.site.phase = self.phase;
+    }
+}
+
+/// The property that a call is on, which is to be such a one.
+pub(crate) fn property_of<X: 'static>(property: Option<&Typed>) -> Result<&X, Failure> {
+    let property = property.ok_or(Failure::Refused(Refusal::NoProperty))?;
+    property.get().ok_or(Failure::Refused(Refusal::OtherType))
 }
 
 impl Phase {

@@ -28,10 +28,11 @@ impl<N> Notes<N> {
 
     #[inline(always)]
     pub(super) fn push(&mut self, note: impl FnOnce() -> N) {
-        if self.length == self.places.len() {
-            self.grow();
-        }
-        let before = self.places[self.length].replace(note());
+        let place = match self.places.get_mut(self.length) {
+            Some(place) => place,
+            None => self.grow(),
+        };
+        let before = place.replace(note());
         debug_assert!(before.is_none());
         std::mem::forget(before); // nothing to drop, which the compiler cannot know
         self.length += 1;
@@ -52,9 +53,10 @@ impl<N> Notes<N> {
     }
 
     #[cold]
-    fn grow(&mut self) {
+    fn grow(&mut self) -> &mut Option<N> {
         let places = (2 * self.places.len()).max(PLACES_MIN);
         self.places.resize_with(places, || None);
+        &mut self.places[self.length]
     }
 }
 

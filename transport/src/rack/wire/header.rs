@@ -3,6 +3,7 @@
 use crate::rack::error::WireError;
 use crate::rack::link::PAYLOAD_BYTES_MAX;
 use crate::rack::wire::Content;
+use crate::rack::wire::reader::SlotImage;
 use crate::slot::{BODY_WORDS, WORDS_UNSEALED};
 
 /// Names a property of a node: a place in its table, and which of those that were there.
@@ -75,21 +76,27 @@ pub(crate) const fn words_of(bytes: usize) -> usize {
     bytes.div_ceil(8)
 }
 
-/// Copies a payload, and pads it with zeros to whole words.
+/// Puts a payload at a word of an image, padded with zeros to whole words.
 ///
 /// Most are of one word or less, and are stored as one: a call of `memcpy` takes as long as all
 /// else that is done for such a record, and the copy into the slot would then have to wait for its
 /// narrower stores.
 #[inline(always)]
-pub(crate) fn put_payload(target: &mut [u8], payload: &[u8]) {
-    if payload.len() <= 8 {
-        if let Some(target) = target.first_chunk_mut() {
-            *target = word_of(payload).to_le_bytes();
-        }
-        return;
+pub(crate) fn put_payload(image: &mut SlotImage, at: usize, payload: &[u8]) {
+    let (words, _) = image.0.as_chunks_mut();
+    match payload.len() {
+        0 => {}
+        1..=8 => words[at] = word_of(payload).to_le_bytes(),
+        _ => put_long(&mut words[at..], payload),
     }
-    target[payload.len()..].fill(0);
-    target[..payload.len()].copy_from_slice(payload);
+}
+
+fn put_long(words: &mut [[u8; 8]], payload: &[u8]) {
+    let (whole, rest) = payload.as_chunks();
+    words[..whole.len()].copy_from_slice(whole);
+    if !rest.is_empty() {
+        words[whole.len()] = word_of(rest).to_le_bytes();
+    }
 }
 
 /// At most eight bytes as a word, without a loop.
@@ -237,15 +244,20 @@ const _: () = assert!(PAYLOAD_BYTES_MAX <= LENGTH_MASK);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::slot::SLOT_BYTES;
 
     #[test]
     fn payloads_of_any_length() {
         for length in 0..40 {
             let payload: Vec<_> = (1..=length as u8).collect();
-            let mut target = vec![0xff; 8 * words_of(length)];
-            put_payload(&mut target, &payload);
+            let mut image = SlotImage([0xff; SLOT_BYTES]);
+            put_payload(&mut image, 2, &payload);
+            let (before, target) = image.0.split_at(16);
+            let (target, behind) = target.split_at(8 * words_of(length));
             assert_eq!(target[..length], payload);
             assert!(target[length..].iter().all(|&byte| byte == 0), "padded");
+            let mut others = before.iter().chain(behind);
+            assert!(others.all(|&byte| byte == 0xff), "others stay");
         }
     }
 }

@@ -139,7 +139,7 @@ impl RequestImage {
             false => self.begin_run(call, property, shape),
         };
         self.offset = end - words_of(payload.len());
-        put_payload(&mut self.bytes.0[8 * self.offset..8 * end], payload);
+        put_payload(&mut self.bytes, self.offset, payload);
         self.count += 1;
     }
 
@@ -230,7 +230,7 @@ impl RequestImage {
 
     #[inline(always)]
     fn put(&mut self, index: usize, word: u64) {
-        self.bytes.0[8 * index..][..8].copy_from_slice(&word.to_le_bytes());
+        self.bytes.0.as_chunks_mut().0[index] = word.to_le_bytes();
     }
 
     /// The short index of a call, listing it if there is a place left.
@@ -257,8 +257,7 @@ impl Default for RequestImage {
 
 /// Has the header at a word say that so many more share it.
 pub(crate) fn add_to_run(bytes: &mut SlotImage, header: usize, more: u64) {
-    let header = bytes.0[8 * header..].first_chunk_mut();
-    let header = header.expect("a word of a slot");
+    let header = &mut bytes.0.as_chunks_mut().0[header];
     *header = (u64::from_le_bytes(*header) + more * Run::ONE_MORE).to_le_bytes();
 }
 

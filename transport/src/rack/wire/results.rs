@@ -105,7 +105,7 @@ impl ResultImage {
         }
         let end = self.offset;
         self.offset = end - words;
-        put_payload(&mut self.bytes.0[8 * (end - words)..8 * end], payload);
+        put_payload(&mut self.bytes, self.offset, payload);
         true
     }
 
