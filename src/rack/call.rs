@@ -35,7 +35,7 @@ use crate::rack::codec::{self, Body, CodecError, Opened};
 use crate::rack::continuation::Continuation;
 use crate::rack::entry::Visits;
 use crate::rack::error::{CallError, NotExecuted};
-use crate::rack::outbound::{Answers, Outbound, encode};
+use crate::rack::outbound::{Answers, Arguments, Outbound, encode_small};
 use crate::rack::remote::Remote;
 use crate::rack::route::Note;
 use crate::rack::target::Buffer;
@@ -90,27 +90,30 @@ impl<'a, V: Visits, F: 'static, A: Travels, U: Travels> Call<'a, V, F, A, U> {
         };
         side.prepare(self.remote.home());
         let question = self.remote.question::<V, F, U>(side, Answers::Now)?;
-        let mut arguments = Buffer::default();
-        let large = encode(args, &mut arguments)?;
+        self.remote.set_used_by(worker);
+        let mut buffer = Buffer::default();
+        match encode_small(args, &mut buffer)? {
+            Arguments::Small(bytes) => {
+                let entry = self.enter(worker, cx);
+                side.issue(worker, question, bytes, || Note::Now(finishes::<U>(entry)));
+            }
+            Arguments::Other(load) => {
+                let then = finishes::<U>(self.enter(worker, cx));
+                side.issue_load(worker, question, load, Some(then));
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Makes the entry of a call that is about to be issued.
+    #[inline(always)]
+    fn enter(&mut self, worker: &Worker, cx: &Context<'_>) -> u32 {
         let entry = worker.client.pending().insert::<U>(cx.waker().clone());
         self.progress = Progress::Issued {
             issuer: worker.index(),
             entry,
         };
-        self.remote.set_used_by(worker);
-        let then = move |worker: &Worker, returned: Returned<'_, '_>| {
-            finish::<U>(worker, entry, returned);
-        };
-        match large {
-            None => side.issue(worker, question, &mut arguments, || {
-                Note::Now(Continuation::new(then))
-            }),
-            Some(encode) => {
-                let then = Some(Continuation::new(then));
-                side.issue_large(worker, question, encode, then, None);
-            }
-        }
-        Poll::Pending
+        entry
     }
 
     /// The poll of a thread that no table can wake: from here on the outcome comes by a channel.
@@ -197,6 +200,14 @@ impl<V, F, A, U> Drop for Call<'_, V, F, A, U> {
             abandon_issued::<U>(runtime, (issuer, entry));
         }
     }
+}
+
+/// What is to be done with the reply to a call that a future awaits.
+#[inline(always)]
+fn finishes<U: Travels>(entry: u32) -> Continuation {
+    Continuation::new(move |worker: &Worker, returned: Returned<'_, '_>| {
+        finish::<U>(worker, entry, returned);
+    })
 }
 
 /// Acts on the reply to a call that a future awaits; foreign code.

@@ -3,19 +3,16 @@
 
 use std::sync::Arc;
 
-use gossamer_transport::rack::wire::INLINE_BYTES_MAX;
-
 use crate::rack::codec::Parcel;
 use crate::rack::continuation::Continuation;
 use crate::rack::envelope::{Kind, Table};
 use crate::rack::error::{CallError, NotExecuted, Refusal};
 use crate::rack::handles::Handle;
-use crate::rack::outbound::{Answers, Question};
+use crate::rack::outbound::{Answers, Load, Question};
 use crate::rack::refs;
 use crate::rack::remote::{Home, Remote};
 use crate::rack::route::Note;
 use crate::rack::side::{RackSide, prefixed};
-use crate::rack::target::Buffer;
 use crate::worker::Worker;
 
 impl RackSide {
@@ -32,8 +29,8 @@ impl RackSide {
         }
     }
 
-    /// Issues a call to another node, whose outcome does not come later: with its arguments, the
-    /// trusts in them, and what is to be done with the reply, if anything. Runs no foreign code.
+    /// Issues a call to another node, whose outcome does not come later: with its arguments, which
+    /// fit into a slot, and what is to be done with the reply, if anything. Runs no foreign code.
     ///
     /// The question is put together again if the call is out of the way, so that it stays in
     /// registers else.
@@ -42,13 +39,11 @@ impl RackSide {
         &self,
         worker: &Worker,
         question: Question,
-        arguments: &mut Buffer,
+        bytes: &[u8],
         note: impl FnOnce() -> Note,
     ) {
-        let plain = arguments.plain();
         let mut route = self.route(question.to.node).borrow_mut();
-        if let Some(bytes) = plain.filter(|bytes| bytes.len() <= INLINE_BYTES_MAX)
-            && let Some(at) = route.open_pair(question.to.worker)
+        if let Some(at) = route.open_pair(question.to.worker)
             && !worker.client.is_closed()
         {
             let kind = match question.answers {
@@ -67,7 +62,10 @@ impl RackSide {
             answers,
             result_bytes,
         } = question;
-        let parcel = arguments.take();
+        let parcel = Parcel {
+            bytes: bytes.to_vec(),
+            ..Parcel::default()
+        };
         let then = match note() {
             Note::Now(then) => Some(then),
             Note::Later(_) | Note::Posted | Note::Unread => None,
@@ -80,6 +78,25 @@ impl RackSide {
             result_bytes,
         };
         self.issue_otherwise(worker, question, parcel, then, None);
+    }
+
+    /// Issues such a call with any arguments.
+    #[inline(never)]
+    pub(crate) fn issue_load(
+        &self,
+        worker: &Worker,
+        question: Question,
+        load: Load,
+        then: Option<Continuation>,
+    ) {
+        match load {
+            Load::Parcel(parcel) if parcel.is_plain() => {
+                let note = || then.map_or(Note::Posted, Note::Now);
+                self.issue(worker, question, &parcel.bytes, note);
+            }
+            Load::Parcel(parcel) => self.issue_otherwise(worker, question, parcel, then, None),
+            Load::Large(encode) => self.issue_large(worker, question, encode, then, None),
+        }
     }
 
     /// Issues a call that need not be simply a record in a slot of a link that is there; one whose

@@ -10,7 +10,7 @@ use crate::rack::entry::{CallWord, Entry, Visits, entry};
 use crate::rack::envelope::Kind;
 use crate::rack::error::{CallError, NotExecuted};
 use crate::rack::remote::{Home, PropertyId, Remote};
-use crate::rack::target::InPlace;
+use crate::rack::target::{Buffer, InPlace};
 use crate::rack::visit::Encodes;
 
 /// What is asked, and of whom; without the arguments.
@@ -37,6 +37,13 @@ pub(crate) struct Outbound {
 pub(crate) enum Load {
     Parcel(Parcel),
     Large(Encode),
+}
+
+/// Arguments as the worker has them that issues the call.
+pub(crate) enum Arguments<'b> {
+    /// A few bytes and nothing else.
+    Small(&'b [u8]),
+    Other(Load),
 }
 
 /// Encodes the large arguments of a call, on any thread.
@@ -81,6 +88,24 @@ impl Outbound {
             target: None,
         })
     }
+}
+
+/// Encodes the arguments of a call and drops them. Whoever looks at what this returns before it does
+/// anything else knows, of small ones, how long they are when code is generated.
+#[inline(always)]
+pub(crate) fn encode_small<A: Travels>(
+    args: A,
+    buffer: &mut Buffer,
+) -> Result<Arguments<'_>, CallError> {
+    let large = encode(args, buffer)?;
+    // Asked twice, as what is borrowed by one way is taken by the other.
+    if large.is_none() && buffer.in_place().is_some() {
+        return Ok(Arguments::Small(buffer.in_place().unwrap_or(&[])));
+    }
+    Ok(Arguments::Other(match large {
+        None => Load::Parcel(buffer.take()),
+        Some(encode) => Load::Large(encode),
+    }))
 }
 
 /// Encodes the arguments of a call and drops them; if they are large, gives back what encodes them.

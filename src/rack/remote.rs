@@ -11,7 +11,7 @@ use crate::rack::calls::Travels;
 use crate::rack::continuation::Continuation;
 use crate::rack::entry::{Visits, entry};
 use crate::rack::error::CallError;
-use crate::rack::outbound::{Answers, Outbound, Question, encode, shared_object};
+use crate::rack::outbound::{Answers, Arguments, Outbound, Question, encode_small, shared_object};
 use crate::rack::refs::{Event, Key};
 use crate::rack::route::Note;
 use crate::rack::side::RackSide;
@@ -153,9 +153,6 @@ impl Remote {
             let side = worker.rack().expect("a trust of another node is of a rack");
             let question = self.question::<V, F, U>(side, Answers::Now);
             let question = question.unwrap_or_else(|error| error.raise());
-            let mut arguments = Buffer::default();
-            let encoded = encode(args, &mut arguments);
-            let large = encoded.unwrap_or_else(|error| error.raise());
             charge();
             self.set_used_by(worker);
             let then = move |worker: &Worker, decoded: Result<U, CallError>| match decoded {
@@ -169,13 +166,16 @@ impl Remote {
             let then = move |worker: &Worker, returned: Returned<'_, '_>| {
                 decode_then(worker, returned, then);
             };
-            if let Some(encode) = large {
-                let then = Some(Continuation::new(then));
-                return side.issue_large(worker, question, encode, then, None);
+            let mut buffer = Buffer::default();
+            match encode_small(args, &mut buffer) {
+                Ok(Arguments::Small(bytes)) => side.issue(worker, question, bytes, || {
+                    Note::Now(Continuation::new(then))
+                }),
+                Ok(Arguments::Other(load)) => {
+                    side.issue_load(worker, question, load, Some(Continuation::new(then)));
+                }
+                Err(error) => error.raise(),
             }
-            side.issue(worker, question, &mut arguments, || {
-                Note::Now(Continuation::new(then))
-            });
         });
     }
 
@@ -196,13 +196,14 @@ impl Remote {
             };
             let question = self.question::<V, F, ()>(side, Answers::Never);
             let question = question.unwrap_or_else(|error| error.raise());
-            let mut arguments = Buffer::default();
-            let encoded = encode(args, &mut arguments);
-            let large = encoded.unwrap_or_else(|error| error.raise());
             self.set_used_by(worker);
-            match large {
-                None => side.issue(worker, question, &mut arguments, || Note::Posted),
-                Some(encode) => side.issue_large(worker, question, encode, None, None),
+            let mut buffer = Buffer::default();
+            match encode_small(args, &mut buffer) {
+                Ok(Arguments::Small(bytes)) => {
+                    side.issue(worker, question, bytes, || Note::Posted);
+                }
+                Ok(Arguments::Other(load)) => side.issue_load(worker, question, load, None),
+                Err(error) => error.raise(),
             }
         });
     }

@@ -72,15 +72,16 @@ impl Default for Buffer {
 }
 
 impl Buffer {
-    /// Its bytes, if there are no trusts beside them.
+    /// Its bytes, if they are few and there are no trusts beside them.
     #[inline(always)]
-    pub(crate) fn plain(&self) -> Option<&[u8]> {
-        match &self.parcel {
+    pub(crate) fn in_place(&self) -> Option<&[u8]> {
+        match self.parcel {
             None => self.small.get(..self.length),
-            Some(parcel) => parcel.handles.is_empty().then_some(&parcel.bytes),
+            Some(_) => None,
         }
     }
 
+    #[cold]
     pub(crate) fn take(&mut self) -> Parcel {
         let parcel = std::mem::take(self.parcel());
         *self = Self::default();
