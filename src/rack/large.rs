@@ -15,7 +15,6 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 use gossamer_transport::rack::Payload;
-use gossamer_transport::rack::wire::ResultReader;
 use slab::Slab;
 
 use crate::contain::contain;
@@ -53,7 +52,7 @@ struct Pending {
     /// What is to be done with it; nothing comes if the worker ends before.
     then: Then,
     /// The link that takes no further results until then, by node and worker.
-    paused: Option<((u32, u32), Box<ResultReader>)>,
+    paused: Option<(u32, u32)>,
 }
 
 impl Large {
@@ -200,12 +199,11 @@ impl RackSide {
         });
     }
 
-    /// Has a link take no further results.
-    fn pause(&self, link: (u32, u32)) -> Option<((u32, u32), Box<ResultReader>)> {
+    /// Has a link take no further results, and returns which, unless it takes none already.
+    fn pause(&self, link: (u32, u32)) -> Option<(u32, u32)> {
         let mut route = self.route(link.0).borrow_mut();
         let at = route.place(link.1)?;
-        let results = route.pairs[at].client.pause()?;
-        Some((link, results))
+        route.pairs[at].client.pause().then_some(link)
     }
 
     /// The worker ends: no result is there any more.
@@ -224,10 +222,10 @@ impl RackSide {
         let Some(Pending { then, paused, .. }) = pending else {
             return; // the worker ends, and whoever has waited knows
         };
-        if let Some(((node, remote), results)) = paused {
+        if let Some((node, remote)) = paused {
             let mut route = self.route(node).borrow_mut();
             if let Some(at) = route.place(remote) {
-                route.pairs[at].client.resume(results);
+                route.pairs[at].client.resume();
             }
         }
         then(worker, Some(Box::new(decoded)));

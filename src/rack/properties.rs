@@ -18,7 +18,14 @@ pub(crate) type Found = Rc<Typed>;
 
 /// What a worker remembers.
 #[derive(Default)]
-pub(crate) struct Properties(RefCell<HashMap<u64, Found, BuildHasherDefault<Spread>>>);
+pub(crate) struct Properties(RefCell<Known>);
+
+#[derive(Default)]
+struct Known {
+    all: HashMap<u64, Found, BuildHasherDefault<Spread>>,
+    /// The one that was asked for last, which mostly is asked for next.
+    last: Option<(u64, Found)>,
+}
 
 impl Properties {
     /// What was exported under this name, if anything.
@@ -29,19 +36,38 @@ impl Properties {
         worker: u32,
         id: PropertyId,
     ) -> Option<Found> {
-        if let Some(found) = self.0.borrow().get(&word(id)) {
+        if let Some((last, found)) = &self.0.borrow().last
+            && *last == word(id)
+        {
             return Some(Rc::clone(found));
         }
-        let found = Rc::new(Typed::new(references.find(id)?));
-        if found.worker() == worker {
-            self.0.borrow_mut().insert(word(id), Rc::clone(&found));
-        }
+        self.find_other(references, worker, id)
+    }
+
+    #[inline(never)]
+    fn find_other(&self, references: &References, worker: u32, id: PropertyId) -> Option<Found> {
+        let known = &mut *self.0.borrow_mut();
+        let found = match known.all.get(&word(id)) {
+            Some(found) => Rc::clone(found),
+            None => {
+                let found = Rc::new(Typed::new(references.find(id)?));
+                if found.worker() != worker {
+                    return Some(found);
+                }
+                known.all.insert(word(id), Rc::clone(&found));
+                found
+            }
+        };
+        known.last = Some((word(id), Rc::clone(&found)));
         Some(found)
     }
 
     /// It was let go.
     pub(crate) fn forget(&self, id: PropertyId) {
-        let forgotten = self.0.borrow_mut().remove(&word(id));
+        let mut known = self.0.borrow_mut();
+        let last = known.last.take_if(|(last, _)| *last == word(id));
+        let forgotten = (known.all.remove(&word(id)), last);
+        drop(known);
         drop(forgotten);
     }
 

@@ -12,7 +12,7 @@ use gossamer_transport::rack::shm::Parking;
 use gossamer_transport::rack::{Payload, Request};
 
 use crate::contain::contain;
-use crate::rack::codec::{Body, Parcel};
+use crate::rack::codec::Body;
 use crate::rack::continuation::Continuation;
 use crate::rack::envelope::{Class, Kind, Relative, Table, control_bytes};
 use crate::rack::error::CallError;
@@ -28,7 +28,7 @@ use crate::rack::rdma::Inlets;
 use crate::rack::refs::{self, Control, Envelope, Moment, Step};
 use crate::rack::remote::{Home, PropertyId, Share};
 use crate::rack::route::{Arrival, Note, Route};
-use crate::rack::visit::{Outcome, Reply, ReplyTo, Returned};
+use crate::rack::visit::{Outcome, Reply, ReplyTo, Returned, Site};
 use crate::rack::words::Words;
 use crate::worker::Worker;
 
@@ -49,8 +49,8 @@ pub(crate) struct RackSide {
     is_announced: Cell<bool>,
     pub(crate) words: Words,
     pub(crate) properties: Properties,
-    /// Where results are put together, again and again.
-    pub(super) answer: Cell<Parcel>,
+    /// Of the requests of a batch, used again and again.
+    pub(super) site: Cell<Option<Box<Site>>>,
     pub(super) large: Large,
 }
 
@@ -86,7 +86,7 @@ impl RackSide {
             rdma: Inlets::default(),
             words: Words::new(),
             properties: Properties::default(),
-            answer: Cell::default(),
+            site: Cell::default(),
             large: Large::default(),
         }
     }

@@ -46,6 +46,7 @@ impl DueReply<'_, '_> {
 }
 
 /// What visits have in common that come from one worker of another node.
+#[derive(Default)]
 pub(crate) struct Site {
     /// The trusts in the arguments.
     pub(crate) handles: Vec<Handle>,
@@ -56,9 +57,10 @@ pub(crate) struct Site {
 }
 
 /// How far a visit has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// The arguments are decoded.
+    #[default]
     Decoding,
     /// The closure runs.
     Running,
@@ -67,7 +69,7 @@ pub(crate) enum Phase {
 }
 
 /// Where the outcome of a call goes that comes later than the answers around it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ReplyTo {
     pub(crate) node: u32,
     pub(crate) worker: u32,

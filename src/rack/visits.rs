@@ -20,7 +20,7 @@ use crate::rack::properties::Found;
 use crate::rack::remote::PropertyId;
 use crate::rack::route::{Arrival, Blocked};
 use crate::rack::side::RackSide;
-use crate::rack::visit::{Encodes, Failure, Outcome, Phase, ReplyTo, Served, Site};
+use crate::rack::visit::{Encodes, Failure, Outcome, ReplyTo, Served, Site};
 use crate::worker::Worker;
 
 impl RackSide {
@@ -33,7 +33,8 @@ impl RackSide {
         let remote = pair.remote;
         let mut link = pair.trustee.take().expect("a turn is not nested");
         drop(route);
-        let from = ReplyTo {
+        let mut site = self.site.take().unwrap_or_default();
+        site.from = ReplyTo {
             node,
             worker: u32::from(remote),
             token: 0,
@@ -41,12 +42,7 @@ impl RackSide {
         let mut visits = Visits {
             side: self,
             worker,
-            site: Site {
-                handles: Vec::new(),
-                answer: self.answer.take(),
-                phase: Phase::Decoding,
-                from,
-            },
+            site,
             property: (PropertyId::NONE, None),
             entry: (CallWord(0), None),
             is_post: false,
@@ -55,19 +51,19 @@ impl RackSide {
         let before = link.served();
         let served = visits.serve(&mut link);
         let Visits {
-            site: Site { mut answer, .. },
-            blocked,
-            ..
+            mut site, blocked, ..
         } = visits;
         // What is blocked counts here.
         let count = link.served() - before + u64::from(link.is_due());
-        answer.clear(); // what a panic has left there: trusts, perhaps
-        self.answer.set(answer);
+        site.answer.clear(); // what a panic has left there: trusts, perhaps
+        self.site.set(Some(site));
         worker.home().stats().add_served(count);
         let mut route = self.route(node).borrow_mut();
         let pair = &mut route.pairs[at];
         pair.trustee = Some(link);
-        pair.blocked = blocked;
+        if blocked.is_some() {
+            pair.blocked = blocked;
+        }
         route.publish_results(at);
         served.map(|()| count > 0)
     }
@@ -78,7 +74,7 @@ struct Visits<'a> {
     side: &'a RackSide,
     worker: &'a Worker,
     /// Of calls that have no trusts in their arguments.
-    site: Site,
+    site: Box<Site>,
     /// Those of the request before, which are mostly those of the next: that of no property and
     /// that of no entry to begin with.
     property: (PropertyId, Option<Found>),

@@ -68,7 +68,13 @@ impl Geometry {
             return None;
         }
         let words = ring.place_words();
-        Some((self.ring_start(ring) + index as usize * words, words))
+        // The first two need no loop: each batch asks for its place.
+        let start = match ring {
+            RingKind::Requests => 0,
+            RingKind::Results => self.depth as usize * words,
+            _ => self.ring_start(ring),
+        };
+        Some((start + index as usize * words, words))
     }
 
     pub(crate) const fn port_words(self) -> usize {

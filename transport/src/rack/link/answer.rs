@@ -21,13 +21,21 @@ pub struct Answer<'a, N> {
 /// [`ClientLink::lend_results`](crate::rack::ClientLink::lend_results).
 #[derive(Debug)]
 pub struct Answers<N> {
-    pub(super) results: Box<ResultReader>,
+    pub(super) results: ResultReader,
     pub(super) notes: Notes<N>,
     /// How many there were when it was lent out.
     pub(super) lent: usize,
 }
 
 impl<N> Answers<N> {
+    pub(super) fn new() -> Self {
+        Self {
+            results: ResultReader::new(),
+            notes: Notes::new(),
+            lent: 0,
+        }
+    }
+
     /// How many are left.
     #[inline(always)]
     pub fn left(&self) -> u16 {

@@ -3,20 +3,18 @@
 mod results;
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
-use std::iter;
 
 use crate::rack::channel::{Channel, Refusal};
 use crate::rack::error::{LinkError, WireError};
 use crate::rack::layout::{Place, RingKind};
-use crate::rack::link::answer::Fate;
+use crate::rack::link::answer::{Answers, Fate};
 use crate::rack::link::backlog::Backlog;
 use crate::rack::link::bulk::{Incoming, OF_REQUESTS, OF_RESULTS, Outgoing};
 use crate::rack::link::notes::Notes;
 use crate::rack::link::payload::Payload;
 use crate::rack::link::{FIRST, PAYLOAD_BYTES_MAX, TooLong};
 use crate::rack::port::Port;
-use crate::rack::wire::{INLINE_BYTES_MAX, Property, Request, RequestImage, ResultReader};
+use crate::rack::wire::{INLINE_BYTES_MAX, Property, Request, RequestImage};
 use crate::slot::{Seal, WORDS_UNSEALED};
 
 /// The client's end.
@@ -58,18 +56,15 @@ pub struct ClientLink<N> {
     /// The notes of `batch`.
     notes: Notes<N>,
     backlog: Backlog<N>,
-    /// The notes of the batches in flight.
-    in_flight: VecDeque<Notes<N>>,
+    /// The notes of the batches in flight, by sequence.
+    in_flight: Box<[Notes<N>]>,
     /// How many requests were published, and how many results were taken, ever.
     published: u64,
     answered: u64,
-    /// The batch of which results are taken; away while it is lent out, and while none is to be
-    /// taken.
-    results: Option<Box<ResultReader>>,
-    /// The notes of its requests; away while it is lent out.
-    taking: Notes<N>,
-    /// Of none, to be used again.
-    spare: Vec<Notes<N>>,
+    /// The batch of which results are taken; away while it is lent out.
+    taking: Option<Box<Answers<N>>>,
+    /// Whether no result is to be taken.
+    is_paused: bool,
     outgoing: Outgoing,
     incoming: Incoming,
     /// The sequence of the next batch to publish.
@@ -84,6 +79,7 @@ pub struct ClientLink<N> {
 impl<N> ClientLink<N> {
     /// The end of a link to worker `peer` of the node that writes `port`, as that worker.
     pub fn new(peer: u16, port: Port) -> Self {
+        let depth = port.layout().geometry.depth;
         Self {
             peer,
             port,
@@ -91,12 +87,11 @@ impl<N> ClientLink<N> {
             result_room: WORDS_UNSEALED,
             notes: Notes::new(),
             backlog: Backlog::new(),
-            in_flight: VecDeque::new(),
+            in_flight: (0..depth).map(|_| Notes::new()).collect(),
             published: 0,
             answered: 0,
-            results: Some(Box::new(ResultReader::new())),
-            taking: Notes::new(),
-            spare: Vec::new(),
+            taking: Some(Box::new(Answers::new())),
+            is_paused: false,
             outgoing: Outgoing::new(OF_REQUESTS, peer),
             incoming: Incoming::new(OF_RESULTS, peer),
             next: FIRST,
@@ -265,7 +260,8 @@ impl<N> ClientLink<N> {
         if self.failed.is_some() || self.outgoing.has_credit(&self.port) {
             return true;
         }
-        let Some(results) = &self.results else {
+        let Some(Answers { results, .. }) = self.taking.as_deref().filter(|_| !self.is_paused)
+        else {
             return false;
         };
         if results.left() > 0 {
@@ -334,10 +330,23 @@ impl<N> ClientLink<N> {
     }
 
     /// The notes of all requests that have no result, in order, when there will be none.
-    pub fn into_unanswered(mut self) -> impl Iterator<Item = (N, Fate)> {
-        let published = iter::once(self.taking).chain(self.in_flight);
-        let published = published.flat_map(|mut notes| iter::from_fn(move || notes.pop()));
-        let unpublished = iter::from_fn(move || self.notes.pop()).chain(self.backlog.into_notes());
+    pub fn into_unanswered(self) -> impl Iterator<Item = (N, Fate)> {
+        let in_flight = self.in_flight();
+        let mut published = self.in_flight;
+        let oldest = self.oldest as usize % published.len();
+        published.rotate_left(oldest);
+        debug_assert!(
+            published
+                .iter()
+                .skip(in_flight as usize)
+                .all(|notes| notes.len() == 0)
+        );
+        let taking = self.taking.map(|answers| answers.notes);
+        let published = taking
+            .into_iter()
+            .chain(published)
+            .flat_map(Notes::into_rest);
+        let unpublished = self.notes.into_rest().chain(self.backlog.into_notes());
         let unknown = published.map(|note| (note, Fate::Unknown));
         unknown.chain(unpublished.map(|note| (note, Fate::NotSent)))
     }
@@ -350,9 +359,9 @@ impl<N> ClientLink<N> {
     }
 
     fn batch_went_out(&mut self) {
-        let next = self.spare.pop().unwrap_or_else(Notes::new);
-        let notes = std::mem::replace(&mut self.notes, next);
-        self.in_flight.push_back(notes);
+        // Those of the batch before in this place were taken.
+        let index = usize::from(self.index_of(self.next));
+        std::mem::swap(&mut self.notes, &mut self.in_flight[index]);
         self.published += u64::from(self.batch.count());
         self.next = self.next.wrapping_add(1);
         self.batch.clear();

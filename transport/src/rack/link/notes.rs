@@ -46,6 +46,11 @@ impl<N> Notes<N> {
         Some(note)
     }
 
+    /// All that are there.
+    pub(super) fn into_rest(mut self) -> impl Iterator<Item = N> {
+        std::iter::from_fn(move || self.pop())
+    }
+
     /// Forgets that any were there, which have all been taken.
     pub(super) fn clear(&mut self) {
         debug_assert_eq!(self.len(), 0, "somebody waits for what becomes of these");

@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use crate::rack::error::WireError;
 use crate::rack::link::answer::{Answer, Answers};
 use crate::rack::link::client::ClientLink;
-use crate::rack::link::notes::Notes;
-use crate::rack::wire::{Content, ResultReader, Taken};
+use crate::rack::wire::{Content, Taken};
 
 impl<N> ClientLink<N> {
     /// The next result, in the order of the requests, if it has come.
@@ -20,8 +19,8 @@ impl<N> ClientLink<N> {
             Ok(false) => return Ok(None),
             Err(error) => return Err(self.fail(error)),
         }
-        let results = self.results.as_mut().expect("it is not lent out");
-        let record = match results.take_record() {
+        let answers = self.taking.as_mut().expect("it is not lent out");
+        let record = match answers.results.take_record() {
             Ok(record) => record.expect("there is one"),
             Err(error) => {
                 self.failed = Some(error);
@@ -35,7 +34,7 @@ impl<N> ClientLink<N> {
         let status = record.status;
         self.answered += 1;
         Ok(Some(Answer {
-            note: self.taking.pop().expect("one for each request"),
+            note: answers.notes.pop().expect("one for each request"),
             status,
             payload,
         }))
@@ -48,45 +47,35 @@ impl<N> ClientLink<N> {
     /// # Errors
     /// As [`poll_result`](Self::poll_result).
     #[inline]
-    pub fn lend_results(&mut self) -> Result<Option<Answers<N>>, WireError> {
+    pub fn lend_results(&mut self) -> Result<Option<Box<Answers<N>>>, WireError> {
         match self.is_ready() {
             Ok(true) => {}
             Ok(false) => return Ok(None),
             Err(error) => return Err(self.fail(error)),
         }
-        let Some(results) = self.results.take_if(|results| !results.is_bulk()) else {
-            return Ok(None);
-        };
-        let notes = std::mem::replace(&mut self.taking, Notes::new());
-        Ok(Some(Answers {
-            results,
-            lent: notes.len(),
-            notes,
-        }))
+        let mut lent = self.taking.take_if(|answers| !answers.results.is_bulk());
+        if let Some(answers) = &mut lent {
+            answers.lent = answers.notes.len();
+        }
+        Ok(lent)
     }
 
     /// Takes back what [`lend_results`](Self::lend_results) has lent out, with what was wrong in it.
     #[inline]
-    pub fn take_back(&mut self, answers: Answers<N>, unreadable: Option<WireError>) {
-        let Answers {
-            results,
-            notes,
-            lent,
-        } = answers;
-        self.answered += (lent - notes.len()) as u64;
+    pub fn take_back(&mut self, answers: Box<Answers<N>>, unreadable: Option<WireError>) {
+        self.answered += (answers.lent - answers.notes.len()) as u64;
         self.failed = self.failed.or(unreadable);
-        (self.results, self.taking) = (Some(results), notes);
+        self.taking = Some(answers);
     }
 
-    /// Takes no further result until what this returns is given to [`resume`](Self::resume);
-    /// nothing if that is so already.
-    pub fn pause(&mut self) -> Option<Box<ResultReader>> {
-        self.results.take()
+    /// Takes no further result until it is to [go on](Self::resume); whether it took any before.
+    pub fn pause(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_paused, true)
     }
 
     /// Takes results again.
-    pub fn resume(&mut self, results: Box<ResultReader>) {
-        self.results = Some(results);
+    pub fn resume(&mut self) {
+        self.is_paused = false;
     }
 
     /// Whether the next result is here, all of it, and is to be taken.
@@ -95,15 +84,15 @@ impl<N> ClientLink<N> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        let left = match &self.results {
-            Some(results) => results.left(),
-            None => return Ok(false),
+        let left = match &self.taking {
+            Some(answers) if !self.is_paused => answers.left(),
+            _ => return Ok(false),
         };
         if left == 0 && !self.take_batch()? {
             return Ok(false);
         }
-        let results = self.results.as_ref().expect("it is not lent out");
-        let awaited = results.awaited()?;
+        let answers = self.taking.as_ref().expect("it is not lent out");
+        let awaited = answers.results.awaited()?;
         if awaited == 0 {
             return Ok(true);
         }
@@ -112,25 +101,24 @@ impl<N> ClientLink<N> {
 
     #[inline(always)]
     fn take_batch(&mut self) -> Result<bool, WireError> {
-        let Some(notes) = self.in_flight.front() else {
+        if self.in_flight() == 0 {
             return Ok(false);
-        };
+        }
+        let index = usize::from(self.index_of(self.oldest));
+        let notes = &mut self.in_flight[index];
         let expected = notes.len() as u16;
-        let results = self.results.as_mut().expect("it is not lent out");
-        match results.take(&self.port, self.oldest)? {
+        let answers = self.taking.as_mut().expect("it is not lent out");
+        match answers.results.take(&self.port, self.oldest)? {
             Taken::Batch => {}
             Taken::Nothing => return Ok(false),
             Taken::Notice => return self.take_ahead(),
         }
-        let found = results.left();
+        let found = answers.left();
         if found != expected {
             return Err(WireError::Results { expected, found });
         }
-        if let Some(notes) = self.in_flight.pop_front() {
-            let mut taken = std::mem::replace(&mut self.taking, notes);
-            taken.clear();
-            self.spare.push(taken);
-        }
+        answers.notes.clear();
+        std::mem::swap(&mut answers.notes, notes);
         self.oldest = self.oldest.wrapping_add(1);
         Ok(true)
     }
