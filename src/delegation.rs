@@ -279,15 +279,11 @@ impl<T> Clone for Here<'_, T> {
 impl<T> Copy for Here<'_, T> {}
 
 impl<'p, T: 'static> Here<'p, T> {
-    /// # Panics
-    /// If the property lives elsewhere.
+    /// None if the property lives elsewhere.
     #[inline(always)]
-    pub(crate) fn new(worker: &'p Worker, trust: &'p Trust<T>) -> Self {
-        assert!(
-            trust.address() == (worker.runtime(), worker.index()),
-            "run where the property lives"
-        );
-        Self { worker, trust }
+    pub(crate) fn new(worker: &'p Worker, trust: &'p Trust<T>) -> Option<Self> {
+        let is_here = trust.address() == (worker.runtime(), worker.index());
+        is_here.then_some(Self { worker, trust })
     }
 
     /// Runs `f` on it.
@@ -306,7 +302,7 @@ impl<'p, T: 'static> Here<'p, T> {
         }
         let (key, work) = (trust.key(), OnProperty::<T, _>::new(f));
         let _delegated = worker.enter_delegated(call_of(&work));
-        // SAFETY: row 1 of the table: asserted above and in `new`, and the trust keeps the
+        // SAFETY: row 1 of the table: asserted above, and asked in `new`; the trust keeps the
         // property.
         Ok(unsafe { work.run(key) })
     }

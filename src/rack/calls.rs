@@ -17,6 +17,7 @@ use crate::delegation::Here;
 use crate::error::Fault;
 use crate::latch::{LatchTrust, Latched};
 use crate::rack::entry::{Visits, conjure};
+use crate::rack::error::Refusal;
 use crate::rack::latch_trust;
 use crate::rack::trust::Trust;
 use crate::rack::typed::Typed;
@@ -61,7 +62,8 @@ where
 
     #[inline(always)]
     fn find<'p>(worker: &'p Worker, property: Option<&'p Typed>) -> Result<Here<'p, T>, Failure> {
-        Ok(Here::new(worker, property_of(property)?))
+        // Whoever has a trust of it knows on which worker it lives.
+        Here::new(worker, property_of(property)?).ok_or(Failure::Refused(Refusal::NoProperty))
     }
 
     #[inline(always)]

@@ -324,30 +324,70 @@ mod tests {
     use crate::rack::{Identity, NotExecuted, Refusal};
     use crate::{Builder, Runtime};
 
+    /// Two nodes of two workers each.
+    struct Two(Runtime, Runtime);
+
+    impl Two {
+        fn start() -> Self {
+            let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
+            let rendezvous = free.expect("an address").to_string();
+            let start = |node: &str| -> Runtime {
+                let variable = |name: &str| match name {
+                    "GOSSAMER_NODE" => Some(node.to_owned()),
+                    "GOSSAMER_NODES" => Some("2".to_owned()),
+                    "GOSSAMER_RENDEZVOUS" => Some(rendezvous.clone()),
+                    "GOSSAMER_ON_NODE_LOSS" => Some("survive".to_owned()),
+                    "GOSSAMER_KEY" => Some("5a".repeat(32)),
+                    _ => None,
+                };
+                let identity = Identity::from_variables(variable).expect("an identity");
+                let builder = Builder::new().workers(2).rack(identity);
+                builder.build().expect("a node starts")
+            };
+            std::thread::scope(|scope| {
+                let second = scope.spawn(|| start("1"));
+                Self(start("0"), second.join().expect("no panic"))
+            })
+        }
+
+        /// Node 0 ends the rack, the other goes when it hears of it.
+        fn end(self) {
+            let Self(first, second) = self;
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    second.serve();
+                    drop(second);
+                });
+                drop(first);
+            });
+        }
+    }
+
+    fn shared() -> Arc<Shared> {
+        Worker::with(|worker| Arc::clone(worker.expect("on one").shared()))
+    }
+
+    /// Asks what is said to be there, and expects that there is no such property.
+    async fn is_refused(home: Home, key: Key) {
+        let word = crate::rack::entry::word_of::<u64>();
+        let remote = Remote::new(shared(), home, key, word, false);
+        let place = Place::There(Arc::new(remote), PhantomData);
+        let trust: Trust<u64> = Trust { place };
+        let refusal = Refusal::NoProperty;
+        for _ in 0..3 {
+            assert!(matches!(
+                trust.try_apply_with(|n, ()| *n, ()).await,
+                Err(CallError::NotExecuted(NotExecuted::Refused { node, refusal: found }))
+                    if (node, found) == (home.node as usize, refusal)
+            ));
+        }
+    }
+
     /// A peer has sent a handle of what this node does not have any more.
     #[test]
     fn a_call_on_what_is_gone_at_home_is_refused() {
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
-        let rendezvous = free.expect("an address").to_string();
-        let start = |node: &str| -> Runtime {
-            let variable = |name: &str| match name {
-                "GOSSAMER_NODE" => Some(node.to_owned()),
-                "GOSSAMER_NODES" => Some("2".to_owned()),
-                "GOSSAMER_RENDEZVOUS" => Some(rendezvous.clone()),
-                "GOSSAMER_ON_NODE_LOSS" => Some("survive".to_owned()),
-                "GOSSAMER_KEY" => Some("5a".repeat(32)),
-                _ => None,
-            };
-            let identity = Identity::from_variables(variable).expect("an identity");
-            let builder = Builder::new().workers(1).rack(identity);
-            builder.build().expect("a node starts")
-        };
-        let (first, second) = std::thread::scope(|scope| {
-            let second = scope.spawn(|| start("1"));
-            (start("0"), second.join().expect("no panic"))
-        });
-        let outcome = first.block_on(async {
-            let shared = Worker::with(|worker| Arc::clone(worker.expect("on one").shared()));
+        let two = Two::start();
+        two.0.block_on(async {
             let place = PropertyId {
                 index: 7,
                 generation: 7,
@@ -357,25 +397,26 @@ mod tests {
                 incarnation: 7,
             };
             let home = Home { node: 0, worker: 0 };
-            let word = crate::rack::entry::word_of::<u64>();
-            let remote = Remote::new(shared, home, Key { owner, place }, word, false);
-            let place = Place::There(Arc::new(remote), PhantomData);
-            let trust: Trust<u64> = Trust { place };
-            trust.try_apply_with(|n, ()| *n, ()).await
+            is_refused(home, Key { owner, place }).await;
         });
-        let refusal = Refusal::NoProperty;
-        assert!(matches!(
-            outcome,
-            Err(CallError::NotExecuted(NotExecuted::Refused { node: 0, refusal: found }))
-                if found == refusal
-        ));
-        std::thread::scope(|scope| {
-            // Node 0 ends the rack, the other goes when it hears of it.
-            scope.spawn(|| {
-                second.serve();
-                drop(second);
-            });
-            drop(first);
+        two.end();
+    }
+
+    /// A peer asks a worker for a property that lives on another one of its node.
+    #[test]
+    fn a_call_to_another_worker_than_the_property_s_is_refused() {
+        let two = Two::start();
+        two.0.block_on(async {
+            let last = crate::rack::trustees()[3];
+            let trust = crate::rack::entrust_on(last, |()| 5_u64, ()).await;
+            let Place::There(remote, _) = &trust.place else {
+                panic!("it is on the other node");
+            };
+            let (home, key) = (remote.home(), remote.key);
+            assert_eq!((home.node, home.worker), (1, 1));
+            is_refused(Home { node: 1, worker: 0 }, key).await;
+            assert_eq!(trust.apply(|n| *n).await, 5);
         });
+        two.end();
     }
 }
