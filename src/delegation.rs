@@ -13,7 +13,7 @@
 //!
 //! | call | who may make it | in which state |
 //! |---|---|---|
-//! | `Work::run` with the target's key | the target's worker, by `may_run_inline`; or its trustee, in a message; or in `Here::run`, which has asserted it | the target's trusts keep the property alive until the request was served: the delegation holds one, and an obituary is behind the request in every queue |
+//! | `Work::run` with the target's key | the target's worker, by `may_run_inline`; or its trustee, in a message; or in `Here::run`: `Here::new` has asked where it lives, `run` asserts that no delegated code runs | the target's trusts keep the property alive until the request was served: the delegation holds one, and an obituary is behind the request in every queue |
 //! | `ManuallyDrop::take` of a delegation's parts | its `drop`, once | always; a part that is not taken there has nothing to drop: a finished request has no work and no mailbox, a borrowed trust is a reference |
 
 use std::future::Future;

@@ -90,8 +90,8 @@ impl Outbound {
     }
 }
 
-/// Encodes the arguments of a call and drops them. Whoever looks at what this returns before it does
-/// anything else knows, of small ones, how long they are when code is generated.
+/// Encodes the arguments of a call. Small ones are told apart here, and are best looked at before
+/// anything else is done: then their length is a constant of the code that issues the call.
 #[inline(always)]
 pub(crate) fn encode_small<A: Travels>(
     args: A,

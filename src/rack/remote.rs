@@ -317,6 +317,8 @@ const RESULT_BYTES_EXPECTED_MAX: usize = 512;
 mod tests {
     use std::marker::PhantomData;
     use std::net::TcpListener;
+    use std::sync::{Condvar, Mutex};
+    use std::time::Duration;
 
     use super::*;
     use crate::rack::refs::Node;
@@ -399,6 +401,36 @@ mod tests {
             let home = Home { node: 0, worker: 0 };
             is_refused(home, Key { owner, place }).await;
         });
+        two.end();
+    }
+
+    static GONE: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
+    /// What says when it is dropped.
+    struct Told;
+
+    impl Drop for Told {
+        fn drop(&mut self) {
+            *GONE.0.lock().expect("nobody panics with it") = true;
+            GONE.1.notify_all();
+        }
+    }
+
+    /// What the worker remembers, so that calls find it soon, does not keep it.
+    #[test]
+    fn a_property_that_was_asked_for_goes_with_its_last_trust() {
+        let two = Two::start();
+        two.0.block_on(async {
+            let last = crate::rack::trustees()[3];
+            let trust = crate::rack::entrust_on(last, |()| Told, ()).await;
+            for _ in 0..2 {
+                trust.apply(|_| ()).await;
+            }
+        });
+        let gone = GONE.0.lock().expect("nobody panics with it");
+        let patience = Duration::from_secs(60);
+        let waited = GONE.1.wait_timeout_while(gone, patience, |gone| !*gone);
+        assert!(!waited.expect("nobody panics with it").1.timed_out());
         two.end();
     }
 

@@ -20,7 +20,7 @@ use crate::rack::properties::Found;
 use crate::rack::remote::PropertyId;
 use crate::rack::route::{Arrival, Blocked};
 use crate::rack::side::RackSide;
-use crate::rack::visit::{Encodes, Failure, Outcome, ReplyTo, Served, Site};
+use crate::rack::visit::{Encodes, Failure, Outcome, Phase, ReplyTo, Served, Site};
 use crate::worker::Worker;
 
 impl RackSide {
@@ -34,6 +34,7 @@ impl RackSide {
         let mut link = pair.trustee.take().expect("a turn is not nested");
         drop(route);
         let mut site = self.site.take().unwrap_or_default();
+        site.phase = Phase::Decoding;
         site.from = ReplyTo {
             node,
             worker: u32::from(remote),

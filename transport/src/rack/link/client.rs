@@ -56,8 +56,8 @@ pub struct ClientLink<N> {
     /// The notes of `batch`.
     notes: Notes<N>,
     backlog: Backlog<N>,
-    /// The notes of the batches in flight, by sequence.
-    in_flight: Box<[Notes<N>]>,
+    /// The notes of the batches in flight, by place.
+    sent: Box<[Notes<N>]>,
     /// How many requests were published, and how many results were taken, ever.
     published: u64,
     answered: u64,
@@ -87,7 +87,7 @@ impl<N> ClientLink<N> {
             result_room: WORDS_UNSEALED,
             notes: Notes::new(),
             backlog: Backlog::new(),
-            in_flight: (0..depth).map(|_| Notes::new()).collect(),
+            sent: (0..depth).map(|_| Notes::new()).collect(),
             published: 0,
             answered: 0,
             taking: Some(Box::new(Answers::new())),
@@ -311,7 +311,7 @@ impl<N> ClientLink<N> {
         (self.published, self.next.wrapping_sub(FIRST))
     }
 
-    /// How many results were taken, ever.
+    /// How many results were taken, ever; those that are lent out count when they come back.
     #[inline(always)]
     pub fn answered(&self) -> u64 {
         self.answered
@@ -332,7 +332,7 @@ impl<N> ClientLink<N> {
     /// The notes of all requests that have no result, in order, when there will be none.
     pub fn into_unanswered(self) -> impl Iterator<Item = (N, Fate)> {
         let in_flight = self.in_flight();
-        let mut published = self.in_flight;
+        let mut published = self.sent;
         let oldest = self.oldest as usize % published.len();
         published.rotate_left(oldest);
         debug_assert!(
@@ -361,7 +361,7 @@ impl<N> ClientLink<N> {
     fn batch_went_out(&mut self) {
         // Those of the batch before in this place were taken.
         let index = usize::from(self.index_of(self.next));
-        std::mem::swap(&mut self.notes, &mut self.in_flight[index]);
+        std::mem::swap(&mut self.notes, &mut self.sent[index]);
         self.published += u64::from(self.batch.count());
         self.next = self.next.wrapping_add(1);
         self.batch.clear();
@@ -378,7 +378,9 @@ impl<N> ClientLink<N> {
             self.result_room -= request.result_words();
             if let Some((note, payload)) = self.backlog.pop_into(&mut self.batch) {
                 self.notes.push(|| note);
-                payload.map(|payload| self.outgoing.push(payload));
+                if let Some(payload) = payload {
+                    self.outgoing.push(payload);
+                }
             }
         }
     }

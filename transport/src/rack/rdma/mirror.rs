@@ -48,9 +48,8 @@ impl Mirror {
         }
     }
 
-    /// Puts a placement together; the WRITE that sends it, which has no
-    /// number yet. Before it overwrites what may not be
-    /// posted yet, it has all of that posted.
+    /// Puts a placement together, and returns the WRITE that sends it, without a number. What it
+    /// would overwrite before it is posted, it has posted.
     #[inline]
     pub(super) fn put(
         &mut self,

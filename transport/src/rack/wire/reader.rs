@@ -22,7 +22,7 @@ pub(crate) struct Cursor {
     /// Records left, without those of the run.
     left: u16,
     words: Words,
-    pub(crate) run: Payloads,
+    run: Payloads,
 }
 
 /// The payloads that are left of a run.
@@ -146,7 +146,20 @@ impl Cursor {
         self.run.take(&self.bytes)
     }
 
-    /// The same of what was read of a run elsewhere.
+    /// The payloads that are left of the run, for whoever takes them one by one; then the cursor is
+    /// told what is left of them.
+    #[inline(always)]
+    pub(crate) fn payloads(&self) -> Payloads {
+        self.run
+    }
+
+    /// What is left of the payloads of the run.
+    #[inline(always)]
+    pub(crate) fn set_payloads(&mut self, payloads: Payloads) {
+        self.run = payloads;
+    }
+
+    /// The next of these payloads, if there is one.
     #[inline(always)]
     pub(crate) fn take_of(&self, payloads: &mut Payloads) -> Option<&[u8]> {
         payloads.take(&self.bytes)

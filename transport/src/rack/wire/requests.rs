@@ -359,22 +359,22 @@ impl RequestReader {
         Ok(Some(self.alike))
     }
 
-    /// The payloads of those that are alike, to be taken elsewhere; what is left of them is to be
-    /// told by `set_payloads`.
+    /// The payloads that are left of those that are alike, as the cursor has them.
     #[inline(always)]
     pub(crate) fn payloads(&self) -> Payloads {
-        self.cursor.run
+        self.cursor.payloads()
     }
 
-    /// The next of these.
+    /// The next of these payloads, if there is one.
     #[inline(always)]
     pub(crate) fn take_of(&self, payloads: &mut Payloads) -> Option<&[u8]> {
         self.cursor.take_of(payloads)
     }
 
+    /// What is left of them.
     #[inline(always)]
     pub(crate) fn set_payloads(&mut self, payloads: Payloads) {
-        self.cursor.run = payloads;
+        self.cursor.set_payloads(payloads);
     }
 
     /// Takes the header of the next request, which there is, if its payload is in the slot.

@@ -41,8 +41,8 @@ impl<N> ClientLink<N> {
     }
 
     /// Lends out the results of a batch, of which one at least is in its slot, so that they can be
-    /// acted on while requests are issued, and then [taken back](Self::take_back). What
-    /// `poll_result` returns comes before or after.
+    /// acted on while requests are issued, and then [taken back](Self::take_back): there is no
+    /// other result before that. What `poll_result` returns comes before or after.
     ///
     /// # Errors
     /// As [`poll_result`](Self::poll_result).
@@ -105,7 +105,7 @@ impl<N> ClientLink<N> {
             return Ok(false);
         }
         let index = usize::from(self.index_of(self.oldest));
-        let notes = &mut self.in_flight[index];
+        let notes = &mut self.sent[index];
         let expected = notes.len() as u16;
         let answers = self.taking.as_mut().expect("it is not lent out");
         match answers.results.take(&self.port, self.oldest)? {

@@ -4,7 +4,8 @@ use crate::rack::link::trustee::{Stop, TrusteeLink};
 use crate::rack::wire::{INLINE_BYTES_MAX, Payloads};
 
 /// Requests that are alike, of a link that is [served](TrusteeLink::serve_alike). What changes with
-/// each is kept here, so that it can stay in registers, and told to the link when this goes.
+/// each is kept here, so that it can stay in registers, and told to the link when this is dropped:
+/// if it is forgotten instead, the same requests come again.
 #[derive(Debug)]
 pub struct Serving<'l> {
     link: &'l mut TrusteeLink,
@@ -42,7 +43,7 @@ impl<'l> Serving<'l> {
     }
 
     /// The result of the request that was taken, with a payload that would go into an empty slot.
-    /// Another may be given to the [link](TrusteeLink::respond) afterwards.
+    /// A result of another kind is for the [link](TrusteeLink::respond), when this has gone.
     ///
     /// # Panics
     /// If no response is due, or the payload has more bytes than [`INLINE_BYTES_MAX`].
