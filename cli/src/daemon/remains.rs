@@ -4,29 +4,35 @@
 //! They are found by their environment, which names the folder of their daemon and their program,
 //! and which they hand on to what they start.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 /// Kills all processes in whose environment all of these stand, again and again until none is left.
 pub(crate) fn end(marks: &[String]) {
     for _ in 0..ROUNDS_MAX {
-        let mut found = false;
+        let mut is_over = true;
         for process in processes() {
             // Before its environment is read: so that the signal comes to none but that process.
             let Ok(descriptor) = pidfd_open(process, PidfdFlags::empty()) else {
                 continue; // it has ended
             };
-            if is_marked(process, marks) {
-                found = true;
-                // It may have ended by itself.
-                let _ = pidfd_send_signal(&descriptor, Signal::KILL);
+            match environment(process) {
+                Some(environment) if !has_all(&environment, marks) => {}
+                Some(_) => {
+                    is_over = false;
+                    // It may have ended by itself.
+                    let _ = pidfd_send_signal(&descriptor, Signal::KILL);
+                }
+                None => is_over = false,
             }
         }
-        if !found {
+        if is_over {
             return;
         }
-        std::thread::yield_now();
+        std::thread::sleep(PAUSE);
     }
 }
 
@@ -39,12 +45,47 @@ fn processes() -> impl Iterator<Item = Pid> {
         .filter(move |pid| *pid != own)
 }
 
-/// What has ended and is not waited for has no environment.
-fn is_marked(process: Pid, marks: &[String]) -> bool {
-    let path = format!("/proc/{}/environ", process.as_raw_nonzero());
-    let Ok(environment) = fs::read(path) else {
-        return false; // it has ended, or is another user's
-    };
+/// The environment of a process; nothing while it becomes another program: until that has its
+/// environment, the system shows an empty one.
+fn environment(process: Pid) -> Option<Vec<u8>> {
+    let file = |name| format!("/proc/{}/{name}", process.as_raw_nonzero());
+    let read = || read_at_once(&file("environ")).unwrap_or_default(); // another user's
+    let environment = read();
+    // What has ended and is not waited for has no program either, nor have the kernel's own.
+    if !environment.is_empty() || fs::read_link(file("exe")).is_err() {
+        return Some(environment);
+    }
+    let place = || place(&fs::read_to_string(file("stat")).ok()?);
+    let before = place();
+    let environment = read();
+    let stayed = before.is_some() && before == place();
+    (stayed || !environment.is_empty()).then_some(environment)
+}
+
+/// All of an environment by one call: between two of them it may go away, and look as if it ended.
+fn read_at_once(path: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; 64 << 10];
+    loop {
+        let length = File::open(path)?.read(&mut bytes)?;
+        if length < bytes.len() {
+            bytes.truncate(length);
+            return Ok(bytes);
+        }
+        bytes.resize(2 * length, 0);
+    }
+}
+
+/// Where in its memory the environment of a process lies, which each program has elsewhere; nothing
+/// until its code has a place, too, which comes after the environment.
+fn place(stat: &str) -> Option<u64> {
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut places = after_name.split_ascii_whitespace().skip(23);
+    let code: u64 = places.next()?.parse().ok()?;
+    let environment = places.nth(23)?.parse().ok()?;
+    (code != 0).then_some(environment)
+}
+
+fn has_all(environment: &[u8], marks: &[String]) -> bool {
     let has = |mark: &String| {
         environment
             .split(|byte| *byte == 0)
@@ -56,9 +97,12 @@ fn is_marked(process: Pid, marks: &[String]) -> bool {
 /// What starts processes faster than they are killed is not waited for.
 const ROUNDS_MAX: u32 = 1000;
 
+/// What was killed has not ended yet, and what starts has yet to.
+const PAUSE: Duration = Duration::from_millis(1);
+
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
+    use std::os::unix::process::ExitStatusExt;
     use std::process::{Command, Stdio};
 
     use super::*;
@@ -87,5 +131,44 @@ mod tests {
         assert_eq!(others.try_wait().expect("it is ours"), None);
         end(&[format!("{name}=another")]);
         others.wait().expect("it is ours");
+    }
+
+    /// What is about to become another program has no environment for a moment.
+    #[test]
+    fn found_while_they_start() {
+        let mark = format!("GOSSAMER_TEST_STARTS={}", std::process::id());
+        let (name, value) = mark.split_once('=').expect("a variable");
+        let again = r#"exec sh -c "$0" "$0""#;
+        for _ in 0..200 {
+            let mut child = Command::new("sh")
+                .args(["-c", again, again])
+                .env(name, value)
+                .spawn()
+                .expect("a shell");
+            end(std::slice::from_ref(&mark));
+            // Who was found ends by the signal that came first.
+            let pid = Pid::from_child(&child);
+            rustix::process::kill_process(pid, Signal::TERM).expect("it is not waited for");
+            let status = child.wait().expect("it is ours");
+            assert_eq!(status.signal(), Some(Signal::KILL.as_raw()));
+        }
+    }
+
+    /// What has none is not taken for what has none yet.
+    #[test]
+    fn no_environment_at_all() {
+        let mut child = Command::new("sleep")
+            .arg("1000000")
+            .env_clear()
+            .spawn()
+            .expect("it starts");
+        let pid = Pid::from_child(&child);
+        let environment = std::iter::repeat(()).find_map(|()| {
+            std::thread::yield_now(); // it may still become what sleeps
+            environment(pid)
+        });
+        child.kill().expect("it is ours");
+        child.wait().expect("it is ours");
+        assert_eq!(environment, Some(Vec::new()));
     }
 }
