@@ -40,14 +40,20 @@ impl RackSide {
             taken += u32::from(answers.left());
             let acted = self.act_on_all(worker, (node, at), &mut answers, &mut unpublished);
             let mut route = self.route(node).borrow_mut();
+            let is_last = route.pairs[at].client.in_flight() == 0;
+            if is_last {
+                route.publish_requests(at); // first of all, as it is waited for
+            }
             let unreadable = acted.err().flatten();
             route.pairs[at].client.take_back(answers, unreadable);
-            if acted.is_err() || taken >= route.results_per_turn() {
+            if acted.is_err() || is_last || taken >= route.results_per_turn() {
                 break acted.map_err(|_| Nonsense("batch of results"));
             }
         };
         let mut route = self.route(node).borrow_mut();
-        route.publish_requests(at);
+        if route.pairs[at].client.has_unpublished() {
+            route.publish_requests(at);
+        }
         while let Some(share) = route.pairs[at].take_left() {
             drop(route);
             drop(share);

@@ -52,14 +52,17 @@ impl RackSide {
     }
 
     fn poll_pair(&self, worker: &Worker, node: u32, at: usize) -> Result<bool, Nonsense> {
-        let route = self.route(node).borrow();
-        let pair = &route.pairs[at];
-        let (has_result, has_request) = (pair.client.has_arrived(), pair.has_request());
-        drop(route);
         let mut progressed = false;
+        // One after the other: each look is time that what has come waits.
+        let mut route = self.route(node).borrow();
+        let has_result = route.pairs[at].client.has_arrived();
         if has_result {
+            drop(route);
             progressed |= self.harvest(worker, node, at)?;
+            route = self.route(node).borrow();
         }
+        let has_request = route.pairs[at].has_request();
+        drop(route);
         if has_request {
             progressed |= self.serve(worker, node, at)?;
         }

@@ -54,18 +54,19 @@ impl RackSide {
         let Visits {
             mut site, blocked, ..
         } = visits;
-        // What is blocked counts here.
-        let count = link.served() - before + u64::from(link.is_due());
-        site.answer.clear(); // what a panic has left there: trusts, perhaps
-        self.site.set(Some(site));
-        worker.home().stats().add_served(count);
         let mut route = self.route(node).borrow_mut();
         let pair = &mut route.pairs[at];
+        // What is blocked counts here.
+        let count = link.served() - before + u64::from(link.is_due());
+        worker.home().stats().add_served(count);
         pair.trustee = Some(link);
         if blocked.is_some() {
             pair.blocked = blocked;
         }
-        route.publish_results(at);
+        route.publish_results(at); // before all that nobody waits for
+        drop(route);
+        site.answer.clear(); // what a panic has left there: trusts, perhaps
+        self.site.set(Some(site));
         served.map(|()| count > 0)
     }
 }
