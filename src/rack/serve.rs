@@ -27,53 +27,60 @@ use crate::worker::Worker;
 pub(super) type Response = Option<(Status, Payload)>;
 
 impl RackSide {
-    /// Takes in what has come from a node, in bounded measure.
+    /// Takes in what has come from a node, in bounded measure. Most looks find nothing, and all that
+    /// comes waits for the look before it to end: so those are short, and the rest is elsewhere.
+    #[inline(always)]
     pub(super) fn poll_route(&self, worker: &Worker, node: u32) -> bool {
-        let route = self.route(node).borrow();
-        let pairs = match route.is_dead {
-            true => 0,
-            false => route.pairs.len(),
-        };
-        drop(route);
         let mut progressed = false;
-        for at in 0..pairs {
-            match self.poll_pair(worker, node, at) {
-                Ok(some) => progressed |= some,
-                Err(Nonsense(_)) => {
-                    self.damaged(worker, node);
-                    return true;
-                }
-            }
+        let mut from = 0;
+        loop {
+            let arrived = self.route(node).borrow().next_arrived(from);
+            let Some((at, has_result)) = arrived else {
+                return progressed;
+            };
+            progressed |= self.poll_pair(worker, node, at, has_result);
+            from = at + 1;
         }
-        if progressed {
-            self.set_dirty();
-        }
-        progressed
     }
 
-    fn poll_pair(&self, worker: &Worker, node: u32, at: usize) -> Result<bool, Nonsense> {
-        let mut progressed = false;
-        // One after the other: each look is time that what has come waits.
-        let mut route = self.route(node).borrow();
-        let has_result = route.pairs[at].client.has_arrived();
-        if has_result {
-            drop(route);
-            progressed |= self.harvest(worker, node, at)?;
-            route = self.route(node).borrow();
+    /// Takes in what has come on the links of a pair: a result, perhaps, and if not a request.
+    #[inline(never)]
+    fn poll_pair(&self, worker: &Worker, node: u32, at: usize, has_result: bool) -> bool {
+        match self.take_arrived(worker, node, at, has_result) {
+            Ok(false) => false,
+            Ok(true) => {
+                self.set_dirty();
+                true
+            }
+            Err(Nonsense(_)) => {
+                self.damaged(worker, node);
+                true
+            }
         }
-        let has_request = route.pairs[at].has_request();
-        drop(route);
+    }
+
+    #[inline(always)]
+    fn take_arrived(
+        &self,
+        worker: &Worker,
+        node: u32,
+        at: usize,
+        has_result: bool,
+    ) -> Result<bool, Nonsense> {
+        let mut progressed = false;
+        let mut has_request = !has_result;
+        if has_result {
+            progressed |= self.harvest(worker, node, at)?;
+            has_request = self.route(node).borrow().pairs[at].has_request();
+        }
         if has_request {
             progressed |= self.serve(worker, node, at)?;
         }
-        if has_result || has_request {
-            // A part of something long gives no result yet, but is owed credit, and credit lets
-            // parts go: what was published is to be flushed.
-            let mut route = self.route(node).borrow_mut();
-            route.is_dirty |= route.pairs[at].has_unpublished();
-            progressed |= route.is_dirty;
-        }
-        Ok(progressed)
+        // A part of something long gives no result yet, but is owed credit, and credit lets parts
+        // go: what was published is to be flushed.
+        let mut route = self.route(node).borrow_mut();
+        route.is_dirty |= route.pairs[at].has_unpublished();
+        Ok(progressed | route.is_dirty)
     }
 
     /// Acts on a request that has come.

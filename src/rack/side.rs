@@ -104,11 +104,8 @@ impl RackSide {
         if !self.unsent.borrow().is_empty() {
             progressed |= self.tell_unsent(worker);
         }
-        for (node, route) in self.routes.iter().enumerate() {
-            // Ourselves, for one.
-            if !route.borrow().pairs.is_empty() {
-                progressed |= self.poll_route(worker, node as u32);
-            }
+        for node in 0..self.routes.len() as u32 {
+            progressed |= self.poll_route(worker, node);
         }
         progressed
     }

@@ -291,7 +291,26 @@ impl Route {
 
     /// Whether something has come, of a node that is listened to.
     pub(crate) fn has_arrived(&self) -> bool {
-        !self.is_dead && self.pairs.iter().any(Pair::has_arrived)
+        self.next_arrived(0).is_some()
+    }
+
+    /// The first pair, from `from` on, on which something has come of a node that is listened to;
+    /// and whether that is a result, or else a request.
+    #[inline(always)]
+    pub(crate) fn next_arrived(&self, from: usize) -> Option<(usize, bool)> {
+        let pairs = match self.is_dead {
+            true => &[],
+            false => &self.pairs[from..],
+        };
+        for (at, pair) in (from..).zip(pairs) {
+            if pair.client.has_arrived() {
+                return Some((at, true));
+            }
+            if pair.has_request() {
+                return Some((at, false));
+            }
+        }
+        None
     }
 
     /// Whether a link has something that found no room in the channel.

@@ -47,11 +47,6 @@ pub(crate) enum Note {
 }
 
 impl Pair {
-    #[inline(always)]
-    pub(crate) fn has_arrived(&self) -> bool {
-        self.client.has_arrived() || self.has_request()
-    }
-
     /// Whether a request has come that can be taken.
     #[inline(always)]
     pub(crate) fn has_request(&self) -> bool {

@@ -255,7 +255,7 @@ impl<N> ClientLink<N> {
 
     /// Whether something has come that [`poll_result`](Self::poll_result) or
     /// [`publish`](Self::publish) waits for.
-    #[inline]
+    #[inline(always)]
     pub fn has_arrived(&self) -> bool {
         if self.failed.is_some() || self.outgoing.has_credit(&self.port) {
             return true;

@@ -267,7 +267,7 @@ impl TrusteeLink {
 
     /// Whether something has come that [`poll_request`](Self::poll_request) or
     /// [`publish`](Self::publish) waits for.
-    #[inline]
+    #[inline(always)]
     pub fn has_arrived(&self) -> bool {
         if matches!(self.stop, Stop::Failed(_)) || self.outgoing.has_credit(&self.port) {
             return true;
