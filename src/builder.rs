@@ -239,7 +239,8 @@ impl Builder {
 
     /// After how long a delegated closure that still runs is reported; `None`: never.
     ///
-    /// It is reported after once to twice that time. By default one second.
+    /// It is reported after once to twice that time. By default one second; a millisecond is the
+    /// least, as the detector wakes that often.
     ///
     /// ```
     /// let runtime = gossamer::Builder::new().workers(1).stall_after(None).build()?;
@@ -364,7 +365,7 @@ impl Builder {
         }
         let stalls = self
             .stall_after
-            .map(|threshold| (threshold, self.stall_hook));
+            .map(|threshold| (threshold.max(STALL_AFTER_MIN), self.stall_hook));
         let panic_hook = self.panic_hook;
         let (rack, init) = self.rack.into_plan();
         Ok(Plan {
@@ -399,6 +400,8 @@ const WORKERS_MAX: usize = 1024;
 
 /// When a closure that still runs is reported, unless told otherwise.
 const STALL_AFTER: Duration = Duration::from_secs(1);
+/// The detector sleeps so long between two looks.
+const STALL_AFTER_MIN: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
 mod tests {

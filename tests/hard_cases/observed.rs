@@ -69,6 +69,17 @@ fn stall_is_told_once_and_quick_closures_are_not() {
     assert_eq!(stalls.try_iter().count(), 0);
 }
 
+/// A detector that does not sleep between two looks takes a whole core.
+#[test]
+fn stall_after_no_time_is_after_some() {
+    let (sender, receiver) = mpsc::channel();
+    let builder = Builder::new().workers(1).stall_after(Some(Duration::ZERO));
+    let hook = move |stall: &Stall| drop(sender.send(stall.clone()));
+    let runtime = builder.stall_hook(hook).build().expect("a runtime starts");
+    let stall = block_on(runtime.entrust(receiver).apply(|stalls| stalls.recv()));
+    assert!(stall.expect("the detector speaks").lasted() > Duration::ZERO);
+}
+
 /// How often a task beside it is polled while `greedy` runs, on a runtime with a budget of 16.
 fn polls_beside<Fut: Future<Output = ()> + 'static>(
     greedy: impl FnOnce() -> Fut + Send + 'static,
