@@ -5,6 +5,7 @@ use std::process::{ExitCode, Termination};
 
 use crate::builder::Builder;
 use crate::rack::{End, Identity};
+use crate::stderr::say;
 
 /// Runs the body of `main`: on node 0 of the rack that the environment speaks of. Other nodes serve.
 pub fn run_main<F, Fut>(builder: Builder, body: F) -> ExitCode
@@ -54,6 +55,6 @@ fn fail(error: &dyn std::error::Error) -> ExitCode {
         text = format!("{text}: {cause}");
         source = cause.source();
     }
-    eprintln!("error: {text}");
+    say(format_args!("error: {text}"));
     ExitCode::FAILURE
 }

@@ -13,6 +13,7 @@ use crate::runtime::Runtime;
 use crate::settings::{Pinning, Source, list};
 use crate::shared::{PanicHook, PanicReport};
 use crate::stall::{Stall, StallHook};
+use crate::stderr::say;
 
 /// Settings of a [`Runtime`].
 ///
@@ -153,10 +154,10 @@ impl Builder {
             stall_after: Some(STALL_AFTER),
             stall_hook: Box::new(|stall| {
                 let (worker, closure, lasted) = (stall.worker(), stall.closure(), stall.lasted());
-                eprintln!(
+                say(format_args!(
                     "gossamer: worker {worker} has been blocked for {lasted:?} by a delegated \
                      closure: {closure}"
-                );
+                ));
             }),
             // The standard library's own hook has printed it already.
             panic_hook: Box::new(|_| ()),

@@ -32,6 +32,7 @@ mod shared;
 mod shutdown;
 pub mod signal;
 mod stall;
+mod stderr;
 mod sync;
 mod trust;
 mod trustee;

@@ -14,14 +14,28 @@ fn goes_on_when_there_are_descriptors_again() {
     if std::env::var_os(IS_SERVER).is_some() {
         return run_out_of_descriptors();
     }
-    let mut server = Command::new(std::env::current_exe().expect("this test"));
-    let args = ["goes_on_when_there_are_descriptors_again", "--nocapture"];
-    let server = server.args(args).env(IS_SERVER, "yes");
-    let output = server.output().expect("this test runs");
+    let output = server().output().expect("this test runs");
     let said = String::from_utf8(output.stderr).expect("text");
     assert!(output.status.success(), "{said}");
     let told = said.matches("no connection is taken on").count();
     assert_eq!(told, 1, "{said}");
+}
+
+/// A server is not to end because what it says goes to a pipe that nobody reads any more.
+#[test]
+fn goes_on_when_nobody_can_be_told() {
+    let (_, unread) = std::io::pipe().expect("a pipe");
+    let output = server().stderr(unread).output().expect("this test runs");
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success(), "{said}");
+}
+
+/// The second process.
+fn server() -> Command {
+    let mut server = Command::new(std::env::current_exe().expect("this test"));
+    let args = ["goes_on_when_there_are_descriptors_again", "--nocapture"];
+    server.args(args).env(IS_SERVER, "yes");
+    server
 }
 
 /// In the environment of the second process.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use super::{TcpListener, UnixListener};
+use crate::stderr::say;
 use crate::time::sleep;
 
 /// The connections of a listener, from its `incoming`.
@@ -98,7 +99,9 @@ async fn next<L: Accept>(listener: &L, pause: &mut Duration) -> io::Result<L::Co
             Some(errno) if OF_ONE_CONNECTION.contains(&errno) => {}
             Some(_) if is_of_resources(&error) => {
                 if is_news() {
-                    eprintln!("gossamer: no connection is taken on {listener:?} for now: {error}");
+                    say(format_args!(
+                        "gossamer: no connection is taken on {listener:?} for now: {error}"
+                    ));
                 }
                 sleep(*pause).await;
                 *pause = (*pause * 2).min(PAUSE_MAX);

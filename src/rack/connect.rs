@@ -16,6 +16,7 @@ use crate::rack::join::{Cause, ChannelError, EncounterError, nonce};
 use crate::rack::route::Fabric;
 use crate::rack::side::RackSide;
 use crate::shared::Shared;
+use crate::stderr::say;
 use crate::worker::Worker;
 
 /// Connects this worker to a node, for what its links have for it, unless the node's connects to
@@ -90,7 +91,9 @@ async fn connect(shared: &Shared, worker: u32, node: u32) -> Option<TcpStream> {
         if let OpenError::Resources(error) = &error
             && is_news()
         {
-            eprintln!("gossamer: no connection to node {node} is made for now: {error}");
+            say(format_args!(
+                "gossamer: no connection to node {node} is made for now: {error}"
+            ));
         }
         if !tries.handle_error(&error, began, Instant::now()) {
             break;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::rack::join::Cause;
 use crate::rack::link;
+use crate::stderr::say;
 
 /// A node of the rack was lost, or this one has lost the rack.
 ///
@@ -57,7 +58,7 @@ impl NodeLoss {
 
     /// Says why, and ends the process.
     pub(crate) fn end_process(&self) -> ! {
-        eprintln!("gossamer: {self}; this process ends with it");
+        say(format_args!("gossamer: {self}; this process ends with it"));
         match &self.what {
             What::Died(cause) | What::Orphaned(cause) => link::tell_loss(self.node as u32, cause),
             What::Fenced => {}

@@ -17,6 +17,7 @@ use crate::rack::node::{Member, Node};
 use crate::rack::peers::Peers;
 use crate::rack::rdma::Registered;
 use crate::shared::Shared;
+use crate::stderr::say;
 
 /// What a node is to be, as the builder says.
 pub(crate) struct RackPlan {
@@ -154,7 +155,7 @@ fn default_hook(identity: &Identity) -> LossHook {
         if on_node_loss == OnNodeLoss::Abort || loss.is_final() {
             loss.end_process();
         }
-        eprintln!("gossamer: {loss}; the others go on");
+        say(format_args!("gossamer: {loss}; the others go on"));
     })
 }
 

@@ -14,6 +14,7 @@ use crate::rack::join::Cause;
 use crate::rack::rdma::{with_causes, with_side};
 use crate::rack::route::Fabric;
 use crate::rack::side::{RackSide, peers};
+use crate::stderr::say;
 use crate::worker::Worker;
 
 /// What a worker writes through to one node.
@@ -149,7 +150,10 @@ impl RackSide {
     fn lose_device(&self, worker: &Worker) {
         let peers = peers(worker);
         let me = worker.shared().rack().id();
-        eprintln!("gossamer: node {me}: {}", RdmaError::DeviceGone);
+        say(format_args!(
+            "gossamer: node {me}: {}",
+            RdmaError::DeviceGone
+        ));
         for node in 0..peers.count() as u32 {
             let is_reached = me == 0 && peers.get(node).rdma().is_some();
             if is_reached || (me != 0 && node == 0) {
@@ -242,7 +246,10 @@ fn lose(worker: &Worker, node: u32, error: &RdmaError) {
 /// Says what has failed, as nobody but an operator can do something about it.
 #[cold]
 pub(super) fn tell(node: u32, error: &RdmaError) -> Cause {
-    eprintln!("gossamer: RDMA with node {node}: {}", with_causes(error));
+    say(format_args!(
+        "gossamer: RDMA with node {node}: {}",
+        with_causes(error)
+    ));
     match error {
         RdmaError::Failed { status, .. } if status.is_unanswered() => Cause::RdmaUnanswered,
         RdmaError::Failed { status, .. } if status.is_refused() => Cause::RdmaRefused,

@@ -23,6 +23,7 @@ use crate::rack::join::{FabricChoice, Membership};
 use crate::rack::memory::FabricError;
 use crate::rack::peer::ports_workers;
 use crate::rack::side::RackSide;
+use crate::stderr::say;
 use crate::worker::Worker;
 
 /// The memory of this node that others write by RDMA.
@@ -153,10 +154,14 @@ fn tell_of_fallback(me: u32, membership: &Membership) {
     if far.clone().next().is_some() && !ours.has_rdma {
         let error = open(ours.address.ip()).err();
         let reason = error.map_or_else(String::new, |error| with_causes(&error));
-        eprintln!("gossamer: node {me} reaches other hosts by TCP: {reason}");
+        say(format_args!(
+            "gossamer: node {me} reaches other hosts by TCP: {reason}"
+        ));
     } else if let Some(without) = far.find(|member| !member.has_rdma) {
         let node = without.node;
-        eprintln!("gossamer: node {node} has no RDMA device, and is reached by TCP");
+        say(format_args!(
+            "gossamer: node {node} has no RDMA device, and is reached by TCP"
+        ));
     }
 }
 

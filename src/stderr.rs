@@ -1,0 +1,12 @@
+//! Standard error: what the library has to say to whoever runs the program.
+
+use std::fmt::Arguments;
+use std::io::{Write, stderr};
+
+/// Writes a line there.
+///
+/// Whoever has read it may be gone, as the other end of a pipe: then nobody is told, and the
+/// program goes on. `eprintln!` would panic.
+pub(crate) fn say(line: Arguments<'_>) {
+    let _ = writeln!(stderr(), "{line}");
+}
