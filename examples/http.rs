@@ -11,9 +11,12 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 
+use futures::future::select;
 use gossamer::Trust;
 use gossamer::net::{TcpListener, TcpStream};
+use gossamer::signal::{ctrl_c, terminate};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -38,10 +41,11 @@ async fn main() -> io::Result<()> {
         });
     }
     gossamer::spawn(serve(first, visits.clone()));
-    println!("listening on http://{address}/");
 
-    let (interrupted, ended) = (gossamer::signal::ctrl_c(), gossamer::signal::terminate());
-    futures::future::select(std::pin::pin!(interrupted), std::pin::pin!(ended)).await;
+    let (interrupted, ended) = (pin!(ctrl_c()), pin!(terminate()));
+    // Polled in this order: whoever reads that line may send a signal at once.
+    let listening = async { println!("listening on http://{address}/") };
+    futures::join!(select(interrupted, ended), listening);
     println!("{} visits", visits.apply(|visits| *visits).await);
     Ok(())
 }

@@ -2,12 +2,18 @@
 //! signals are the whole process's.
 
 use std::future::Future;
+use std::io::{BufRead, BufReader};
 use std::pin::pin;
+use std::process::{Command, Stdio};
 use std::task::{Context, Waker};
 
 use gossamer::signal::{ctrl_c, terminate};
+use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::low_level::raise;
+
+#[path = "common/example.rs"]
+mod example;
 
 #[test]
 fn heard_by_all_that_wait() {
@@ -35,4 +41,30 @@ fn heard_by_all_that_wait() {
             end.await.expect("heard");
         }
     });
+}
+
+#[test]
+fn heard_by_examples_as_soon_as_they_say_that_they_listen() {
+    let any_port = "127.0.0.1:0";
+    let examples: [(_, &[_]); 3] = [
+        ("chat", &[any_port]),
+        ("http", &[any_port]),
+        ("memcached", &["-l", any_port]),
+    ];
+    for (name, args) in examples {
+        let example = example::example(name, name);
+        for _ in 0..10 {
+            let mut server = Command::new(&example);
+            server.args(args).stdout(Stdio::piped());
+            let mut server = server.spawn().expect("the example starts");
+            let mut said = BufReader::new(server.stdout.take().expect("it is piped"));
+            let mut line = String::new();
+            said.read_line(&mut line).expect("text");
+            assert!(line.starts_with("listening on "), "{name}: {line}");
+            kill_process(Pid::from_child(&server), Signal::TERM).expect("it runs");
+            std::io::copy(&mut said, &mut std::io::sink()).expect("its last words");
+            let status = server.wait().expect("it ends");
+            assert!(status.success(), "{name}: {status}");
+        }
+    }
 }

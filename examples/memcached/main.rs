@@ -40,7 +40,8 @@ use std::io;
 use std::pin::pin;
 use std::process::ExitCode;
 
-use futures::future::select;
+use futures::future::{maybe_done, select};
+use gossamer::signal::{ctrl_c, terminate};
 
 use options::Options;
 use server::Server;
@@ -86,9 +87,12 @@ fn fail(error: &dyn std::error::Error) -> ExitCode {
 async fn run(options: Options) -> io::Result<()> {
     // As it lives as long as the process, nobody need count who uses it.
     let server: &'static Server = Box::leak(Box::new(Server::new(options)));
+    let (interrupted, ended) = (pin!(ctrl_c()), pin!(terminate()));
+    let mut signal = pin!(maybe_done(select(interrupted, ended)));
+    // Polled first: whoever reads that it listens may send a signal at once.
+    let _ = futures::poll!(signal.as_mut());
     let socket = listen::start(server).await?;
-    let (interrupted, ended) = (gossamer::signal::ctrl_c(), gossamer::signal::terminate());
-    select(pin!(interrupted), pin!(ended)).await;
+    signal.await;
     if let Some(path) = socket {
         let _ = std::fs::remove_file(path); // gone already, then
     }
