@@ -52,7 +52,8 @@ impl TcpStream {
         Err(failed.expect("one address at least"))
     }
 
-    async fn connect_to(address: SocketAddr) -> io::Result<Self> {
+    /// As [`connect`](Self::connect), with the error as the system gives it.
+    pub(crate) async fn connect_to(address: SocketAddr) -> io::Result<Self> {
         let kind = Type::STREAM.nonblocking().cloexec();
         let socket = Socket::new(Domain::for_address(address), kind, Some(Protocol::TCP))?;
         match socket.connect(&address.into()) {

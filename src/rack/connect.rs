@@ -140,7 +140,7 @@ async fn try_connect(shared: &Shared, worker: u32, node: u32) -> Result<TcpStrea
 /// Connects, and proves who we are before anything else is said.
 async fn open(shared: &Shared, worker: u32, node: u32) -> Result<TcpStream, OpenError> {
     let peers = shared.rack().peers().ok_or(OpenError::Refused)?;
-    let connecting = TcpStream::connect(peers.get(node).address);
+    let connecting = TcpStream::connect_to(peers.get(node).address);
     // Two tries fit into the time in which it must answer one.
     let connected = timeout(peers.silence_max() / 2, connecting).await;
     let stream = match connected {

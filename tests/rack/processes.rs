@@ -2,11 +2,14 @@
 //! then puts it.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::pin::pin;
 use std::process::{Child, Command, ExitStatus, Output};
 use std::sync::Arc;
 
 use gossamer::rack::{self, CallError, Identity, Trust};
 use gossamer::{Builder, Runtime};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::churn::{Plan, churn_all};
 use super::nodes::{SILENCE_MAX, on};
@@ -87,6 +90,17 @@ fn a_connection_is_written_by_both_ends() {
     }
 }
 
+/// It says so and waits for some; the other node has nothing to do with it.
+#[test]
+fn a_node_without_descriptors_accuses_nobody() {
+    let outputs = run(2, "descriptors", "abort");
+    for (status, text) in &outputs {
+        assert!(status.success(), "{text}");
+    }
+    let said = &outputs[0].1;
+    assert!(said.contains("no connection to node 1 is made"), "{said}");
+}
+
 /// No test of its own: a node of those above.
 #[test]
 #[ignore = "started by the tests here"]
@@ -121,6 +135,7 @@ fn node() {
         ("killed", _) => killed(&runtime),
         ("silent", _) => silent(&runtime),
         ("sockets", _) => sockets(&runtime),
+        ("descriptors", _) => descriptors(&runtime),
         ("churn", plan) => churn_all(&runtime, Plan::of_words(plan)),
         other => panic!("no such scene: {other:?}"),
     }
@@ -233,6 +248,26 @@ fn sockets(runtime: &Runtime) {
         // By shared memory bells go each way by a connection of their own.
         let opened = if super::FABRIC == "tcp" { 1 } else { 2 };
         assert_eq!(sockets() - before, opened);
+    });
+}
+
+/// Asks another node for the first time while no descriptor is left for a connection.
+fn descriptors(runtime: &Runtime) {
+    runtime.block_on(async {
+        let limit = Rlimit {
+            current: Some(128),
+            ..getrlimit(Resource::Nofile)
+        };
+        setrlimit(Resource::Nofile, limit).expect("a lower limit");
+        let files: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+        let mut asked = pin!(rack::entrust_on(on(1), |start: u64| start, 7));
+        assert!(futures::poll!(&mut asked).is_pending());
+        // Long enough that what the worker has to do for the call has its turn.
+        for _ in 0..1000 {
+            gossamer::yield_now().await;
+        }
+        drop(files);
+        assert_eq!(asked.await.apply(|sum| *sum).await, 7);
     });
 }
 
