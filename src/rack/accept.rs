@@ -14,7 +14,7 @@ use futures::future::{Either, select};
 use futures::{AsyncReadExt, AsyncWriteExt};
 use gossamer_executor::time::{sleep, timeout};
 
-use crate::net::{TcpListener, TcpStream};
+use crate::net::{TcpListener, TcpStream, is_news, is_of_resources};
 use crate::rack::bells::BELL_BYTES;
 use crate::rack::connect::{QUESTION, reader_of};
 use crate::rack::inlet::{self, End, Reading, open_on};
@@ -51,7 +51,12 @@ pub(super) fn spawn_acceptor(shared: &Arc<Shared>, listener: net::TcpListener) {
                     }));
                 }
                 // Of descriptors there may be more in a while.
-                Err(_) => sleep(ACCEPT_PAUSE).await,
+                Err(error) => {
+                    if is_of_resources(&error) && is_news() {
+                        eprintln!("gossamer: no connection of a node is taken for now: {error}");
+                    }
+                    sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
     };

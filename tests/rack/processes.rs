@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::pin::pin;
-use std::process::{Child, Command, ExitStatus, Output};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::Arc;
 
 use gossamer::rack::{self, CallError, Identity, Trust};
@@ -101,6 +102,24 @@ fn a_node_without_descriptors_accuses_nobody() {
     assert!(said.contains("no connection to node 1 is made"), "{said}");
 }
 
+/// Who waits for it is told why, by the one that makes it wait.
+#[test]
+fn a_node_without_descriptors_says_that_it_takes_no_connections() {
+    let piped = |_: usize, command: &mut Command| {
+        command.stdin(Stdio::piped());
+    };
+    let mut nodes = start_with(2, "full", "abort", piped);
+    let full = nodes[0].child.as_mut().expect("it was not waited for");
+    let until_told = full.stdin.take();
+    let mut said = BufReader::new(full.stderr.take().expect("it is piped")).lines();
+    let told = said.find(|line| matches!(line, Ok(line) if line.contains("is taken for now")));
+    assert!(told.is_some(), "it has ended without a word");
+    drop(until_told);
+    for (status, text) in nodes.into_iter().map(end_of) {
+        assert!(status.success(), "{text}");
+    }
+}
+
 /// No test of its own: a node of those above.
 #[test]
 #[ignore = "started by the tests here"]
@@ -136,6 +155,7 @@ fn node() {
         ("silent", _) => silent(&runtime),
         ("sockets", _) => sockets(&runtime),
         ("descriptors", _) => descriptors(&runtime),
+        ("full", _) => full(&runtime),
         ("churn", plan) => churn_all(&runtime, Plan::of_words(plan)),
         other => panic!("no such scene: {other:?}"),
     }
@@ -254,12 +274,7 @@ fn sockets(runtime: &Runtime) {
 /// Asks another node for the first time while no descriptor is left for a connection.
 fn descriptors(runtime: &Runtime) {
     runtime.block_on(async {
-        let limit = Rlimit {
-            current: Some(128),
-            ..getrlimit(Resource::Nofile)
-        };
-        setrlimit(Resource::Nofile, limit).expect("a lower limit");
-        let files: Vec<_> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+        let files = use_up_descriptors();
         let mut asked = pin!(rack::entrust_on(on(1), |start: u64| start, 7));
         assert!(futures::poll!(&mut asked).is_pending());
         // Long enough that what the worker has to do for the call has its turn.
@@ -269,6 +284,35 @@ fn descriptors(runtime: &Runtime) {
         drop(files);
         assert_eq!(asked.await.apply(|sum| *sum).await, 7);
     });
+}
+
+/// Another worker connects to this node for the first time while no descriptor is left, until the
+/// test closes the input.
+fn full(runtime: &Runtime) {
+    runtime.block_on(async {
+        // What this one needs to ask is there.
+        rack::spawn_on(2, async |()| {}, ())
+            .await
+            .expect("no panic");
+        let sum = rack::entrust(7_u64);
+        let files = use_up_descriptors();
+        let ask = async |sum: Trust<u64>| sum.apply(|sum| *sum).await;
+        let asked = rack::spawn_on(3, ask, sum);
+        let input = gossamer::unblock(|| std::io::stdin().read_to_end(&mut Vec::new()));
+        input.await.expect("it can be read");
+        drop(files);
+        assert_eq!(asked.await.expect("no panic"), 7);
+    });
+}
+
+/// Files until no descriptor is left.
+fn use_up_descriptors() -> Vec<File> {
+    let limit = Rlimit {
+        current: Some(128),
+        ..getrlimit(Resource::Nofile)
+    };
+    setrlimit(Resource::Nofile, limit).expect("a lower limit");
+    std::iter::from_fn(|| File::open("/dev/null").ok()).collect()
 }
 
 /// Runs a scene by so many processes, and returns how each has ended and what it has said.
