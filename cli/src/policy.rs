@@ -223,13 +223,14 @@ impl Policy {
     pub(crate) fn status(&self) -> u8 {
         let zero = self.ends[0].unwrap_or(End::Status(0));
         let is_witness = zero == End::Status(STATUS_LOST);
-        let says_nothing = matches!(zero, End::Status(0))
-            || is_witness
-            || self.was_zero_ended && matches!(zero, End::Signal(_));
+        let was_killed = self.was_zero_ended && matches!(zero, End::Signal(_));
+        let says_nothing = matches!(zero, End::Status(0)) || is_witness || was_killed;
         match (self.culprit, self.ended_by) {
             (Some(node), _) if says_nothing => self.ends[node as usize].unwrap_or(zero).status(),
             // It has lost one that the signal has come to before.
             (None, Some(signal)) if is_witness => End::Signal(signal).status(),
+            // Another was faster to notice what it would have ended by.
+            (None, None) if was_killed && self.witness.is_some() => STATUS_LOST,
             _ => zero.status(),
         }
     }

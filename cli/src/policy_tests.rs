@@ -222,6 +222,17 @@ fn a_node_that_has_lost_another_is_not_to_blame() {
     assert_eq!(policy.status(), 137);
 }
 
+/// The others are asked to end before node 0 has noticed the loss itself.
+#[test]
+fn node_0_is_ended_as_another_has_lost_one() {
+    let (mut policy, now) = policy(3, OnNodeLoss::Abort);
+    policy.handle_end(now, 2, WELL);
+    let (order, _) = policy.handle_end(now, 1, End::Status(STATUS_LOST));
+    assert_eq!(order, Some(Order::Terminate));
+    policy.handle_end(now, 0, End::Signal(15));
+    assert_eq!(policy.status(), STATUS_LOST, "no user has ended it");
+}
+
 #[test]
 fn a_node_says_whom_it_has_lost() {
     let (mut policy, now) = policy(3, OnNodeLoss::Abort);
