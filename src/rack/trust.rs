@@ -23,7 +23,8 @@ use crate::rack::trustee::Trustee;
 /// and `Deserialize` run on threads beside the workers; that of arguments is then begun twice, the
 /// first time on the worker. What the same worker asks of the same trustee later waits meanwhile,
 /// and nothing else. A worker drops such a value where its closure does: giving 64 MiB back to the
-/// system takes milliseconds.
+/// system takes milliseconds. At most 4096 trusts travel in the arguments, or in the result, of one
+/// call; with more, it cannot be encoded.
 ///
 /// **What is not checked.** A captured value that takes no bytes is not noticed, and the process
 /// that runs the call makes one of its own. So it is no proof there: a `Copy` token that `init()`

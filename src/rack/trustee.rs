@@ -49,7 +49,8 @@ impl Trustee {
         self.home.node as usize
     }
 
-    /// The index of its worker on that node.
+    /// The index of its worker on that node; [`spawn_on`](crate::rack::spawn_on) counts the workers
+    /// of the whole rack.
     ///
     /// See the example of the [type](Self).
     pub fn worker(self) -> usize {
