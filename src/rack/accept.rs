@@ -21,6 +21,7 @@ use crate::rack::inlet::{self, End, Reading, open_on};
 use crate::rack::join::{Cause, Channel, nonce};
 use crate::rack::peers::Peers;
 use crate::shared::Shared;
+use crate::stderr::say;
 
 /// Lets connections in, on worker 0, for as long as the runtime lives.
 pub(super) fn spawn_acceptor(shared: &Arc<Shared>, listener: net::TcpListener) {
@@ -53,7 +54,9 @@ pub(super) fn spawn_acceptor(shared: &Arc<Shared>, listener: net::TcpListener) {
                 // Of descriptors there may be more in a while.
                 Err(error) => {
                     if is_of_resources(&error) && is_news() {
-                        eprintln!("gossamer: no connection of a node is taken for now: {error}");
+                        say(format_args!(
+                            "gossamer: no connection of a node is taken for now: {error}"
+                        ));
                     }
                     sleep(ACCEPT_PAUSE).await;
                 }

@@ -45,13 +45,13 @@ use crate::rack::target::{InPlace, Whole};
 #[non_exhaustive]
 pub enum CodecError {
     /// The value's `Serialize` has failed, or it is larger than any message.
-    #[error("it cannot be encoded: {source}")]
+    #[error("it cannot be encoded: {}", encode_text(source))]
     Encode {
         /// What has failed.
         source: bincode::error::EncodeError,
     },
     /// The bytes are none of a value of its type, or the value's `Deserialize` has failed.
-    #[error("it cannot be decoded: {source}")]
+    #[error("it cannot be decoded: {}", decode_text(source))]
     Decode {
         /// What has failed.
         source: bincode::error::DecodeError,
@@ -65,6 +65,21 @@ pub enum CodecError {
     /// Its `Serialize` or `Deserialize` has panicked, on the node that was asked.
     #[error("the other node could not encode it")]
     EncodeThere,
+}
+
+/// What a value's own code has said, as it was said; `bincode` would show it as a debugger does.
+fn encode_text(error: &EncodeError) -> String {
+    match error {
+        EncodeError::OtherString(text) => text.clone(),
+        error => error.to_string(),
+    }
+}
+
+fn decode_text(error: &DecodeError) -> String {
+    match error {
+        DecodeError::OtherString(text) => text.clone(),
+        error => error.to_string(),
+    }
 }
 
 /// A value on its way: its bytes, and the trusts in it.

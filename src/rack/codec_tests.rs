@@ -7,7 +7,7 @@ use std::num::NonZeroU8;
 use bincode::error::DecodeError;
 use proptest::prelude::*;
 use serde::de::{DeserializeOwned, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::rack::codec::{
     CodecError, LARGE_BYTES, PARCEL_BYTES_MAX, Parcel, Unencoded, decode, decode_large, encode,
@@ -77,6 +77,25 @@ fn what_is_left_over_or_missing_is_an_error() {
         back::<bool>(vec![7]),
         Err(CodecError::Decode { .. })
     ));
+}
+
+#[test]
+fn what_a_value_says_is_shown_as_it_was_said() {
+    struct Mute;
+
+    impl Serialize for Mute {
+        fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            Err(serde::ser::Error::custom("it is a \"secret\""))
+        }
+    }
+
+    let Err(Unencoded::Failed(error)) = encode(&Mute, &mut Parcel::default()) else {
+        panic!("it was encoded");
+    };
+    assert_eq!(
+        error.to_string(),
+        "it cannot be encoded: it is a \"secret\""
+    );
 }
 
 #[test]
