@@ -24,6 +24,7 @@ impl RackSide {
         let mut taken = 0;
         let mut unpublished = 0;
         let mut harvested = false;
+        let mut is_published = false;
         let acted = loop {
             let mut route = self.route(node).borrow_mut();
             let lent = route.pairs[at].client.lend_results().map_err(nonsense)?;
@@ -40,18 +41,19 @@ impl RackSide {
             taken += u32::from(answers.left());
             let acted = self.act_on_all(worker, (node, at), &mut answers, &mut unpublished);
             let mut route = self.route(node).borrow_mut();
-            let is_last = route.pairs[at].client.in_flight() == 0;
-            if is_last {
-                route.publish_requests(at); // first of all, as it is waited for
+            if route.pairs[at].client.in_flight() == 0 {
+                // No further batch is under way: before the books are kept, as it is waited for.
+                route.publish_requests(at);
+                is_published = true;
             }
             let unreadable = acted.err().flatten();
             route.pairs[at].client.take_back(answers, unreadable);
-            if acted.is_err() || is_last || taken >= route.results_per_turn() {
+            if acted.is_err() || is_published || taken >= route.results_per_turn() {
                 break acted.map_err(|_| Nonsense("batch of results"));
             }
         };
         let mut route = self.route(node).borrow_mut();
-        if route.pairs[at].client.has_unpublished() {
+        if !is_published {
             route.publish_requests(at);
         }
         while let Some(share) = route.pairs[at].take_left() {

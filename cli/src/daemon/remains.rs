@@ -55,11 +55,21 @@ fn environment(process: Pid) -> Option<Vec<u8>> {
     if !environment.is_empty() || fs::read_link(file("exe")).is_err() {
         return Some(environment);
     }
-    let place = || place(&fs::read_to_string(file("stat")).ok()?);
-    let before = place();
-    let environment = read();
-    let stayed = before.is_some() && before == place();
-    (stayed || !environment.is_empty()).then_some(environment)
+    // A name need not be text.
+    let stat = || fs::read(file("stat")).unwrap_or_default();
+    let place = || place(&String::from_utf8_lossy(&stat()));
+    let before = place()?;
+    // Twice, as where memory is not laid out at random the next may have it in the same place.
+    for _ in 0..2 {
+        let environment = read();
+        if !environment.is_empty() {
+            return Some(environment);
+        }
+        if place() != Some(before) {
+            return None;
+        }
+    }
+    Some(environment)
 }
 
 /// All of an environment by one call: between two of them it may go away, and look as if it ended.

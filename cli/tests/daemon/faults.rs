@@ -3,6 +3,7 @@
 //!
 //! `GOSSAMER_FAULT_ROUNDS` says how many faults, `GOSSAMER_FAULT_SEED` which.
 
+use std::thread::park_timeout;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -12,7 +13,7 @@ use crate::bystander::Bystander;
 use crate::cache::{break_off, fill_disk};
 use crate::lives::Launched;
 use crate::processes;
-use crate::rack::{Rack, await_until, name};
+use crate::rack::{LIMIT, PAUSE, Rack, await_until, name};
 use crate::random::Random;
 
 #[derive(Clone, Copy, Debug)]
@@ -112,13 +113,19 @@ fn one_rack(rounds: impl Iterator<Item = u64>, mut random: Random) -> Duration {
         beside.end(&rack);
     }
     // Of the daemon that has seen all of it; it asks others now and then.
-    await_until(
-        "it has what it had, and no thread or descriptor more",
-        || {
-            let now = processes::burden(rack.daemon_pid(SAFE));
-            (0..2).all(|what| now[what] <= before[what])
-        },
-    );
+    let more = || {
+        let now = processes::burden(rack.daemon_pid(SAFE));
+        (0..2).any(|what| now[what].len() > before[what].len())
+    };
+    let began = Instant::now();
+    while more() {
+        assert!(
+            began.elapsed() < LIMIT,
+            "it has more than it had, {before:?}: {:?}",
+            processes::burden(rack.daemon_pid(SAFE))
+        );
+        park_timeout(PAUSE);
+    }
     late
 }
 

@@ -1,8 +1,8 @@
 //! The processes of programs, as the system knows them.
 
-use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -47,12 +47,16 @@ pub(crate) fn is_guard(pid: Pid) -> bool {
     line.split(|byte| *byte == 0).any(|word| word == b"__guard")
 }
 
-/// How many descriptors and threads a process has.
-pub(crate) fn burden(process: u32) -> [usize; 2] {
-    ["fd", "task"].map(|what| {
-        let entries = fs::read_dir(format!("/proc/{process}/{what}"));
-        entries.expect("it runs").count()
-    })
+/// What descriptors and threads a process has.
+pub(crate) fn burden(process: u32) -> [Vec<String>; 2] {
+    let all = |what, name: fn(PathBuf) -> io::Result<String>| {
+        let entries = fs::read_dir(format!("/proc/{process}/{what}")).expect("it runs");
+        let entries = entries.flatten().map(|entry| name(entry.path()));
+        entries.map(|name| name.unwrap_or_default()).collect() // it has gone meanwhile
+    };
+    let descriptor = |path| Ok(fs::read_link(path)?.display().to_string());
+    let thread = |path: PathBuf| fs::read_to_string(path.join("comm"));
+    [all("fd", descriptor), all("task", thread)]
 }
 
 fn all() -> impl Iterator<Item = Pid> {

@@ -318,5 +318,5 @@ pub(crate) fn await_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-const LIMIT: Duration = Duration::from_secs(120);
-const PAUSE: Duration = Duration::from_millis(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+pub(crate) const PAUSE: Duration = Duration::from_millis(20);
