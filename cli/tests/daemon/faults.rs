@@ -77,6 +77,8 @@ fn one_rack(rounds: impl Iterator<Item = u64>, mut random: Random) -> Duration {
     };
     let bystander = Bystander::start(&rack, &[SAFE]);
     let mut neighbour = None;
+    // Each has asked all others then, and stays connected.
+    (0..HOSTS).for_each(|host| rack.await_hosts(host, HOSTS));
     let before = processes::burden(rack.daemon_pid(SAFE));
     for round in rounds {
         let beside = neighbour.get_or_insert_with(|| Bystander::start(&rack, &[SAFE, 1]));
