@@ -2,12 +2,15 @@
 //! on. A process of its own, as the limit is the whole process's; and a second, to read what it
 //! says.
 
-use std::fs::File;
 use std::process::Command;
 
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use gossamer::net::{TcpListener, TcpStream};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+#[path = "common/descriptors.rs"]
+mod descriptors;
+
+use descriptors::use_up_descriptors;
 
 #[test]
 fn goes_on_when_there_are_descriptors_again() {
@@ -80,14 +83,4 @@ fn run_out_of_descriptors() {
 async fn echo(stream: &mut TcpStream) {
     stream.write_all(b"x").await.expect("open");
     stream.read_exact(&mut [0]).await.expect("open");
-}
-
-/// Files until no descriptor is left.
-fn use_up_descriptors() -> Vec<File> {
-    let limit = Rlimit {
-        current: Some(128),
-        ..getrlimit(Resource::Nofile)
-    };
-    setrlimit(Resource::Nofile, limit).expect("a lower limit");
-    std::iter::from_fn(|| File::open("/dev/null").ok()).collect()
 }

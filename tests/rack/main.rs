@@ -5,6 +5,8 @@
     reason = "each fabric has all situations, with its own name"
 )]
 
+#[path = "../common/descriptors.rs"]
+mod descriptors;
 #[path = "../common/rack.rs"]
 mod process;
 #[cfg(feature = "rdma")]

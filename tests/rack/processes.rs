@@ -2,7 +2,6 @@
 //! then puts it.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::pin::pin;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -10,10 +9,10 @@ use std::sync::Arc;
 
 use gossamer::rack::{self, CallError, Identity, Trust};
 use gossamer::{Builder, Runtime};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::churn::{Plan, churn_all};
 use super::nodes::{SILENCE_MAX, on};
+use crate::descriptors::use_up_descriptors;
 use crate::process::{Port, command, is_node};
 use crate::tally::tally;
 
@@ -303,16 +302,6 @@ fn full(runtime: &Runtime) {
         drop(files);
         assert_eq!(asked.await.expect("no panic"), 7);
     });
-}
-
-/// Files until no descriptor is left.
-fn use_up_descriptors() -> Vec<File> {
-    let limit = Rlimit {
-        current: Some(128),
-        ..getrlimit(Resource::Nofile)
-    };
-    setrlimit(Resource::Nofile, limit).expect("a lower limit");
-    std::iter::from_fn(|| File::open("/dev/null").ok()).collect()
 }
 
 /// Runs a scene by so many processes, and returns how each has ended and what it has said.
