@@ -240,31 +240,32 @@ impl Client {
         // of which moved its data and its result out, and took the exceptions, if there were
         // any; nothing of the batch is read any more.
         unsafe { lane.link.release() };
-        if lane.link.has_unpublished() {
-            self.dirty.insert(to); // there was no slot for it, or a panic has come between
-        }
         if lane.link.in_flight() == 0 {
             self.awaited.remove(to);
         }
+        // At once, before anything else is done.
+        if lane.link.has_unpublished() {
+            self.send(to, &mut lane);
+        }
     }
 
-    /// Runs the completions of one batch, and publishes what the tasks that awaited them have
-    /// issued since: at once, before anything else is done.
+    /// Runs the completions of one batch, and publishes meanwhile what the tasks that awaited them
+    /// have issued since.
     #[inline(always)]
     fn complete(&self, to: u32, lane: &RefCell<Lane>, mut responses: Responses) {
         if responses.has_exceptions() {
             return self.complete_with_exceptions(to, responses);
         }
         let mut left = responses.count();
-        while left > 0 {
-            let part = left.min(RESULTS_PER_BATCH);
-            left -= part;
-            self.complete_part(to, part, &mut responses);
+        while left > RESULTS_PER_BATCH {
+            left -= RESULTS_PER_BATCH;
+            self.complete_part(to, RESULTS_PER_BATCH, &mut responses);
             let mut lane = lane.borrow_mut();
             if lane.link.has_unpublished() {
                 self.send(to, &mut lane);
             }
         }
+        self.complete_part(to, left, &mut responses);
     }
 
     /// Runs so many completions; a panic in one is reported and the next is run.

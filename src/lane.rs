@@ -8,8 +8,7 @@
 
 use std::sync::Arc;
 
-use gossamer_transport::memory::{self, Memory};
-use gossamer_transport::{ClientLink, Key, TrusteeLink};
+use gossamer_transport::{ClientLink, Key, TrusteeLink, link};
 
 use crate::erase::{self, Complete, Work};
 use crate::issued::Issued;
@@ -18,7 +17,7 @@ use crate::shared::WorkerShared;
 
 /// The link from this worker to one trustee.
 pub(crate) struct Lane {
-    pub(crate) link: ClientLink<Memory>,
+    pub(crate) link: ClientLink,
     /// Whose trustee it leads to.
     pub(crate) peer: Arc<WorkerShared>,
     issued: Arc<Issued>,
@@ -28,8 +27,8 @@ pub(crate) struct Lane {
 
 impl Lane {
     /// A new lane, and what its trustee needs to serve it.
-    pub(crate) fn open(peer: Arc<WorkerShared>) -> (Self, TrusteeLink<Memory>, Arc<Issued>) {
-        let (client, trustee) = memory::link();
+    pub(crate) fn open(peer: Arc<WorkerShared>) -> (Self, TrusteeLink, Arc<Issued>) {
+        let (client, trustee) = link();
         let issued = Arc::new(Issued::new());
         let lane = Self {
             link: client,

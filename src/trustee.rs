@@ -1,7 +1,7 @@
 //! The trustee: a worker's side that owns properties and runs requests on them.
 //!
 //! Cost of a request on this side: its 8-byte header and captures read, one indirect call, its
-//! result written to an image that stays in this core's cache; per batch the slot's lines in and
+//! result written where it stays in this core's cache; per batch the slot's lines in and
 //! the response's lines out. Nothing is allocated and no count is touched.
 //!
 //! A trustee serves at most one batch of each client a turn, from a start that moves on, so that
@@ -17,7 +17,7 @@
 //! | the value of a property | a request on it, here in `run` or `handle` | while a `Delegated` lives, which is never nested |
 //! | the same | its drop or its heir, in `bury` or `bury_all` | the same, after the last request on it was served |
 //! | the captures of a record | `Call::run`, which consumes them, once | from the link's `take` until `respond` |
-//! | the place of a result | the `Call::run` of its request | from `push_result` until it has returned |
+//! | the place of a result | the `Call::run` of its request | from `Results::push` until it has returned |
 //! | the registry's share of a property's memory | `bury` or `bury_all` | once `leave` or `close` has handed it over |
 //!
 //! A client issues a request while it holds a trust, and an obituary waits for what was issued
@@ -29,8 +29,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use gossamer_executor::{Batch, Executor};
-use gossamer_transport::memory::Memory;
-use gossamer_transport::{Call, Exceptions, Image, Record, Requests, TrusteeLink};
+use gossamer_transport::{Call, Exceptions, Record, Requests, Results, TrusteeLink};
 
 use crate::contain::contain;
 use crate::issued::Issued;
@@ -60,14 +59,14 @@ pub(crate) struct TrusteeSide {
 struct Serving {
     links: Vec<OpenLink>,
     start: usize,
-    results: Image,
+    results: Results,
 }
 
 /// A link as its trustee has it.
 pub(crate) struct OpenLink {
     client: u32,
     peer: Arc<WorkerShared>,
-    link: TrusteeLink<Memory>,
+    link: TrusteeLink,
     issued: Arc<Issued>,
 }
 
@@ -86,7 +85,7 @@ impl OpenLink {
     pub(crate) fn new(
         client: u32,
         peer: Arc<WorkerShared>,
-        link: TrusteeLink<Memory>,
+        link: TrusteeLink,
         issued: Arc<Issued>,
     ) -> Self {
         Self {
@@ -286,7 +285,7 @@ impl Serving {
 
 impl OpenLink {
     #[inline(always)]
-    fn serve(&mut self, worker: &Worker, results: &mut Image) -> bool {
+    fn serve(&mut self, worker: &Worker, results: &mut Results) -> bool {
         let Some(requests) = self.link.take() else {
             return false;
         };
@@ -306,7 +305,7 @@ impl OpenLink {
 
 /// Runs a batch; after a panic it goes on with the next record.
 #[inline(always)]
-fn run(worker: &Worker, mut requests: Requests<'_>, results: &mut Image) -> Option<Exceptions> {
+fn run(worker: &Worker, mut requests: Requests<'_>, results: &mut Results) -> Option<Exceptions> {
     let delegated = worker.enter_delegated(&DROP);
     let mut exceptions = None;
     while requests.left() > 0 {
@@ -317,7 +316,7 @@ fn run(worker: &Worker, mut requests: Requests<'_>, results: &mut Image) -> Opti
                 captures,
             }) = requests.take_record()
             {
-                let result = results.push_result(call.result_words as usize).as_mut_ptr();
+                let result = results.push(call.result_words as usize).as_mut_ptr();
                 delegated.set_running(call);
                 // SAFETY: a client issued the record with this call for a property of its type
                 // here. Row 1 of the table: the property lives until its last request was served,

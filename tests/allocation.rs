@@ -149,10 +149,10 @@ async fn every_size(tally: &'static Tally, trust: Trust<u64>) {
     allocates_nothing::<25, 25>(tally, &trust).await;
     allocates_nothing::<200, 0>(tally, &trust).await;
     allocates_nothing::<0, 200>(tally, &trust).await;
-    allocates_nothing::<976, 0>(tally, &trust).await;
-    allocates_nothing::<976, 8>(tally, &trust).await;
-    allocates_nothing::<0, 992>(tally, &trust).await;
-    allocates_nothing::<968, 992>(tally, &trust).await;
+    allocates_nothing::<960, 0>(tally, &trust).await;
+    allocates_nothing::<960, 8>(tally, &trust).await;
+    allocates_nothing::<0, 1024>(tally, &trust).await;
+    allocates_nothing::<952, 1024>(tally, &trust).await;
 }
 
 #[test]

@@ -6,8 +6,7 @@
 use std::sync::Arc as StdArc;
 
 use gossamer_executor::Inbox;
-use gossamer_transport::memory::{Memory, link};
-use gossamer_transport::{ClientLink, Image, Key, Record, TrusteeLink};
+use gossamer_transport::{ClientLink, Key, Record, Results, TrusteeLink, link};
 use loom::sync::Arc;
 use loom::thread;
 
@@ -33,7 +32,7 @@ enum Message {
 /// A link as its trustee has it.
 struct OpenLink {
     client: u32,
-    link: TrusteeLink<Memory>,
+    link: TrusteeLink,
     issued: StdArc<Issued>,
 }
 
@@ -99,7 +98,7 @@ fn run(workers: u32, plain_threads: usize, wait: Wait) {
     }
 }
 
-fn be_worker(scene: &Scene, mut link: ClientLink<Memory>, issued: &Issued) {
+fn be_worker(scene: &Scene, mut link: ClientLink, issued: &Issued) {
     let place = link.issue(
         erase::call::<(), Request>(),
         Key::of(std::ptr::null::<()>()),
@@ -168,7 +167,7 @@ fn serve(scene: &Scene, open: &mut OpenLink) -> bool {
     let Some(mut requests) = open.link.take() else {
         return false;
     };
-    let mut results = Image::new();
+    let mut results = Results::new();
     while let Some(Record {
         call,
         key,
@@ -176,7 +175,7 @@ fn serve(scene: &Scene, open: &mut OpenLink) -> bool {
     }) = requests.take_record()
     {
         assert_eq!(scene.value.read(), ALIVE, "dropped under a request");
-        let result = results.push_result(call.result_words as usize).as_mut_ptr();
+        let result = results.push(call.result_words as usize).as_mut_ptr();
         // SAFETY: the record of `be_worker`, taken once; its result has no words.
         unsafe { (call.run)(key, captures, result) };
     }

@@ -6,8 +6,7 @@
 use std::task::Waker;
 
 use gossamer_executor::Inbox;
-use gossamer_transport::memory::{Memory, link};
-use gossamer_transport::{ClientLink, Image, Key, Record, TrusteeLink};
+use gossamer_transport::{ClientLink, Key, Record, Results, TrusteeLink, link};
 use loom::sync::Arc;
 use loom::sync::atomic::{AtomicUsize, Ordering};
 use loom::thread;
@@ -140,7 +139,7 @@ fn move_to<const WORDS: usize>(to: Move, scene: &Arc<Scene<WORDS>>, entry: u32) 
 fn be_issuer<const WORDS: usize>(
     scene: &Scene<WORDS>,
     client: &Client,
-    mut link: ClientLink<Memory>,
+    mut link: ClientLink,
     then: Then,
 ) {
     let mut has_settled = false;
@@ -166,8 +165,8 @@ fn be_issuer<const WORDS: usize>(
     }
 }
 
-fn be_trustee(mut link: TrusteeLink<Memory>) {
-    let mut results = Image::new();
+fn be_trustee(mut link: TrusteeLink) {
+    let mut results = Results::new();
     loop {
         if let Some(mut requests) = link.take() {
             let Record {
@@ -175,7 +174,7 @@ fn be_trustee(mut link: TrusteeLink<Memory>) {
                 key,
                 captures,
             } = requests.take_record().expect("one");
-            let result = results.push_result(call.result_words as usize).as_mut_ptr();
+            let result = results.push(call.result_words as usize).as_mut_ptr();
             // SAFETY: the record of `issue`, taken once; its result has its room.
             unsafe { (call.run)(key, captures, result) };
             // SAFETY: the one record was taken and has its result.
@@ -185,7 +184,7 @@ fn be_trustee(mut link: TrusteeLink<Memory>) {
     }
 }
 
-fn issue<U, W: Work<U>, C: Complete<U>>(link: &mut ClientLink<Memory>, work: W, data: C) {
+fn issue<U, W: Work<U>, C: Complete<U>>(link: &mut ClientLink, work: W, data: C) {
     let key = Key::of(std::ptr::null::<()>());
     let place = link.issue(erase::call::<U, W>(), key, note::words::<U, C>());
     // SAFETY: the link has given the place for it.
@@ -194,7 +193,7 @@ fn issue<U, W: Work<U>, C: Complete<U>>(link: &mut ClientLink<Memory>, work: W, 
     unsafe { note::write::<U, C>(place.note, data) };
 }
 
-fn harvest(client: &Client, link: &mut ClientLink<Memory>) -> bool {
+fn harvest(client: &Client, link: &mut ClientLink) -> bool {
     let Some(mut responses) = link.take() else {
         return false;
     };

@@ -169,8 +169,8 @@ fn results_of_any_size() {
         check::<0>().await;
         check::<2>().await;
         check::<3>().await;
-        check::<124>().await;
-        check::<125>().await;
+        check::<128>().await;
+        check::<129>().await;
         check::<5000>().await;
     });
 }

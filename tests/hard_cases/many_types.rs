@@ -47,16 +47,16 @@ const REQUESTS: [Request; 16] = [
     request::<3, 3>,
     request::<4, 0>,
     request::<5, 17>,
-    request::<6, 120>,
-    request::<7, 121>,
-    request::<8, 122>,
+    request::<6, 118>,
+    request::<7, 119>,
+    request::<8, 120>,
     request::<9, 500>,
     reply::<10, 0>,
     reply::<11, 1>,
     reply::<12, 40>,
-    reply::<13, 123>,
-    reply::<14, 124>,
-    reply::<15, 125>,
+    reply::<13, 127>,
+    reply::<14, 128>,
+    reply::<15, 129>,
 ];
 
 /// Kinds of a few words: batches of these are filled to the last word, in every way.

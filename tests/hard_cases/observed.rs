@@ -174,7 +174,7 @@ fn requests_are_counted_exactly() {
         assert_eq!(to.requests_served, posts + 1);
         assert_eq!((from.requests_inline, to.requests_inline), (50, 0));
         assert_eq!((from.backlog_depth, to.requests_sent), (0, 0));
-        let batches = (posts + 1).div_ceil(124)..=posts + 1;
+        let batches = (posts + 1).div_ceil(122)..=posts + 1;
         assert!(
             batches.contains(&from.batches_sent),
             "{} batches",

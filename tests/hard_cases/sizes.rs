@@ -1,8 +1,8 @@
 //! Captures, results and continuations around every size at which they change places.
 //!
 //! Small values lie in the slot, larger ones are boxed behind their record: the limits are those
-//! of a slot's body (captures 976 bytes, results 992), of an entry that a future waits with (24)
-//! and of a ledger's record (512 for a `then`), and a slot has 1024. Alignments above a word and
+//! of a slot (captures 960 bytes, results 1024), of an entry that a future waits with (24)
+//! and of a ledger's record (512 for a `then`). Alignments above a word and
 //! values without a size go the same ways. Every byte is checked, and every drop is counted.
 
 use futures::executor::block_on;
@@ -80,8 +80,8 @@ macro_rules! at_each_size {
     ($call:ident, $trust:expr) => {
         at_each_size!($call, $trust,
             0 1 7 8 9 15 16 23 24 25 31 32 33 503 504 505 511 512 513
-            959 960 967 968 969 975 976 977 983 984 985 991 992 993 1007 1008 1009 1015 1016 1017
-            1023 1024 1025 2048 8192)
+            943 944 951 952 953 959 960 961 967 968 969 975 976 977 1015 1016 1017
+            1023 1024 1025 1031 1032 1033 1039 1040 1041 2048 8192)
     };
     ($call:ident, $trust:expr, $($size:literal)+) => {
         // Boxed, as in a debug build each would have its room in the caller's future.
@@ -278,6 +278,6 @@ async fn counted<const BYTES: usize>(trust: &Trust<u64>) {
 async fn each_capture_and_result_is_dropped_once() {
     for worker in [0, 1] {
         let trust = &gossamer::trustee(worker).entrust(0);
-        at_each_size!(counted, trust, 0 8 16 17 952 953 960 961 968 969 984 985 1016 1024 8192);
+        at_each_size!(counted, trust, 0 8 16 17 944 945 952 953 960 961 1015 1016 1017 1024 8192);
     }
 }

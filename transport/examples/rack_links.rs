@@ -17,7 +17,7 @@ use gossamer_transport::rack::tcp::{self, Decoder};
 use gossamer_transport::rack::{
     Channel as _, ClientLink, Layout, PIECE_BYTES, Place, Ports, Request, RingKind, TrusteeLink,
 };
-use gossamer_transport::{Call, Image, Key, Record, Word, memory};
+use gossamer_transport::{Call, Key, Record, Results, Word, link};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 fn main() {
@@ -209,11 +209,11 @@ fn ask(ours: &Ports, theirs: &Ports, mut check: impl FnMut()) -> Figures {
 
 /// A link in memory, with the same requests.
 fn in_memory() -> Figures {
-    let (mut client, mut trustee) = memory::link();
+    let (mut client, mut trustee) = link();
     let served = WARM_UP + ROUND_TRIPS + REQUESTS;
     let thread = thread::spawn(move || {
         pin(1);
-        let mut results = Image::new();
+        let mut results = Results::new();
         while trustee.served() < served {
             let Some(mut requests) = trustee.take() else {
                 spin_loop();
@@ -225,7 +225,7 @@ fn in_memory() -> Figures {
                 captures,
             }) = requests.take_record()
             {
-                let result = results.push_result(1).as_mut_ptr();
+                let result = results.push(1).as_mut_ptr();
                 // SAFETY: the captures of this record, once, and room for its result.
                 unsafe { (call.run)(key, captures, result) };
             }

@@ -9,8 +9,8 @@
 //!
 //! | what | who may touch it | in which state |
 //! |---|---|---|
-//! | the words of a request slot | `Requests`, to read them as `Image::push_request` wrote them; whoever takes a record, its captures, once | from the link's `take` until its `respond` |
-//! | the words of a response slot, and the notes | whoever steps over a result, to read it and its note | from the link's `take` until its `release` |
+//! | the requests in a slot | `Requests`, to read them as `Image::push_request` wrote them; whoever takes a record, its captures, once | from the link's `take` until its `respond` |
+//! | the results in a slot, and the notes | whoever steps over a result, to read it and its note | from the link's `take` until its `release` |
 //! | the list of exceptions | `Responses::exceptions`, once | the same, if the seal says that there is one |
 //!
 //! How long those states last is the link's business (link.rs, rows 2, 4 and 5).
@@ -18,8 +18,10 @@
 use std::marker::PhantomData;
 
 use crate::call::{Call, Key, Word};
-use crate::image::{Exceptions, UNLISTED};
-use crate::slot::{BODY_WORDS, Seal};
+use crate::image::UNLISTED;
+use crate::results::Exceptions;
+use crate::seal::Seal;
+use crate::slot::RECORD_WORDS;
 
 /// The records of one batch, in the order in which they were issued.
 #[derive(Debug)]
@@ -56,7 +58,7 @@ impl Requests<'_> {
         let call = unsafe { listed(words, 0) };
         Self {
             words,
-            offset: BODY_WORDS,
+            offset: RECORD_WORDS,
             left: seal.count,
             last: (0, call),
             link: PhantomData,
@@ -120,14 +122,14 @@ unsafe fn other_call(words: *const Word, offset: usize, index: u8) -> (&'static 
     (unsafe { Call::from_word(word) }, offset - 1)
 }
 
-/// The call that the trailer of a slot lists at `index`.
+/// The call that a slot lists at `index`.
 ///
 /// # Safety
 /// Row 1 of the table, for a batch in which one is listed there.
 #[inline(always)]
 unsafe fn listed(words: *const Word, index: u8) -> &'static Call {
     // SAFETY: by the contract.
-    let word = unsafe { word(words, BODY_WORDS + index as usize) };
+    let word = unsafe { word(words, RECORD_WORDS + index as usize) };
     // SAFETY: the client wrote it as the address of an entry, by `Call::to_word`.
     unsafe { Call::from_word(word) }
 }
@@ -149,6 +151,8 @@ unsafe fn word(words: *const Word, index: usize) -> u64 {
 pub struct Responses {
     words: *const Word,
     offset: usize,
+    /// Where the results end.
+    end: usize,
     count: u16,
     has_exceptions: bool,
     note: *const Word,
@@ -163,7 +167,8 @@ impl Responses {
     pub(crate) unsafe fn new(words: *const Word, seal: Seal, notes: &[Word]) -> Self {
         Self {
             words,
-            offset: BODY_WORDS,
+            offset: 0,
+            end: seal.offset as usize - seal.has_exceptions as usize,
             count: seal.count,
             has_exceptions: seal.has_exceptions,
             note: notes.as_ptr(),
@@ -190,11 +195,10 @@ impl Responses {
     #[inline(always)]
     pub fn step(&mut self, note_words: usize, result_words: usize) -> *const Word {
         self.note = self.note.wrapping_add(note_words);
-        self.offset = self
-            .offset
-            .checked_sub(result_words)
-            .expect("results are as admitted");
-        self.words.wrapping_add(self.offset)
+        let result = self.words.wrapping_add(self.offset);
+        self.offset += result_words;
+        assert!(self.offset <= self.end, "results are as admitted");
+        result
     }
 
     /// Whether requests of this batch have no plain result.
@@ -212,12 +216,12 @@ impl Responses {
         if !self.has_exceptions {
             return Exceptions::new();
         }
-        // SAFETY: the first word of the trailer is within the slot.
-        let word = unsafe { self.words.add(BODY_WORDS) };
+        // SAFETY: the word above the results is within the slot.
+        let word = unsafe { self.words.add(self.end) };
         // SAFETY: row 3 of the table: the seal says that it was written, and it is not released.
         let list = unsafe { word.cast::<u64>().read() };
         let list = std::ptr::with_exposed_provenance_mut::<Exceptions>(list as usize);
-        // SAFETY: row 3 of the table: made by `Image::attach_exceptions` from a box, and taken back
+        // SAFETY: row 3 of the table: made by `Results::attach_exceptions` from a box, and taken back
         // once.
         *unsafe { Box::from_raw(list) }
     }

@@ -9,17 +9,17 @@
 
 use std::mem::MaybeUninit;
 
-use crate::slot::BODY_WORDS;
+use crate::slot::{RECORD_WORDS, RESULT_WORDS};
 
 /// The unit in which slots, captures and results are measured: eight bytes, perhaps padding.
 pub type Word = MaybeUninit<u64>;
 
 /// The most words that the captures of one record may take: a record also needs its header and,
 /// when the batch already names other calls, a word for its own.
-pub const CAPTURE_WORDS_MAX: usize = BODY_WORDS - 2;
+pub const CAPTURE_WORDS_MAX: usize = RECORD_WORDS - 2;
 
-/// The most words that the result of one record may take.
-pub const RESULT_WORDS_MAX: usize = BODY_WORDS;
+/// The most words that the results of a batch, or the result of one record, may take.
+pub const RESULT_WORDS_MAX: usize = RESULT_WORDS - 1;
 
 /// One entry of the call table: the code behind a kind of record, and its layout.
 ///

@@ -1,8 +1,8 @@
-//! A slot image: a batch under construction, in its writer's own memory.
+//! A slot image: a batch of requests under construction, in its client's own memory.
 //!
-//! Records are put together here and copied to a slot when the batch is published: the reader
-//! polls the slot's last line all the while, and would otherwise take it away at every store.
-//! The copy costs about a third of a nanosecond a small record. Fabrics send images as they are.
+//! Records are put together here and copied to a slot when the batch is published: the trustee
+//! polls the line of the seal all the while, and would otherwise take it away at every store.
+//! The copy costs about a third of a nanosecond a small record.
 //!
 //! # Unsafe
 //!
@@ -10,58 +10,43 @@
 //!
 //! | words | written by | read by |
 //! |---|---|---|
-//! | the first `calls` of the trailer, in an image of requests | `call_index`, before it counts them in `calls` | `call_index`, until `clear` sets `calls` back; the trustee's link end, from the slot |
-//! | the first of the trailer, in an image of results with exceptions | `attach_exceptions`: the address of a box, which passes to the batch | the client's link end, from the slot, once |
+//! | the first `calls` above the records | `call_index`, before it counts them in `calls` | `call_index`, until `clear` sets `calls` back; the trustee's link end, from the slot |
 //! | the others | headers by `push_request`, the rest by whoever was given the place | nobody here |
 
 use std::mem::MaybeUninit;
 
 use crate::call::{Call, Key, Word};
-use crate::slot::{BODY_WORDS, WORDS_UNSEALED};
+use crate::slot::{CALLS, RECORD_WORDS, REQUEST_WORDS};
 
-/// What became of requests that have no plain result, by their place in the batch.
-pub type Exceptions = Vec<(u16, Box<dyn std::any::Any + Send>)>;
-
-/// A batch of records, or of results, on its way into a slot.
-///
-/// ```
-/// use gossamer_transport::Image;
-///
-/// let mut image = Image::new();
-/// image.push_result(2)[0].write(7);
-/// assert_eq!(image.count(), 1);
-/// ```
+/// A batch of requests on its way into a slot.
 #[derive(Debug)]
 #[repr(align(128))]
-pub struct Image {
-    words: [Word; WORDS_UNSEALED],
+pub(crate) struct Image {
+    words: [Word; REQUEST_WORDS],
     /// The lowest word used.
     offset: usize,
     count: u16,
-    /// How many words of the trailer name a call.
+    /// How many words above the records name a call.
     calls: usize,
     /// The call that was looked up last and its index, as most records are alike.
     last: (u64, u8),
-    has_exceptions: bool,
 }
 
 impl Image {
     /// An empty image.
-    pub fn new() -> Self {
-        let words = [const { MaybeUninit::uninit() }; WORDS_UNSEALED];
+    pub(crate) fn new() -> Self {
         Self {
-            words,
-            offset: BODY_WORDS,
+            words: [const { MaybeUninit::uninit() }; REQUEST_WORDS],
+            offset: RECORD_WORDS,
             count: 0,
             calls: 0,
             last: (0, 0),
-            has_exceptions: false,
         }
     }
 
-    /// How many records or results it holds.
+    /// How many records it holds.
     #[inline(always)]
-    pub fn count(&self) -> u16 {
+    pub(crate) fn count(&self) -> u16 {
         self.count
     }
 
@@ -69,9 +54,8 @@ impl Image {
     /// next batch mostly begins with it.
     #[inline(always)]
     pub(crate) fn clear(&mut self) {
-        self.offset = BODY_WORDS;
+        self.offset = RECORD_WORDS;
         self.count = 0;
-        self.has_exceptions = false;
         if self.calls > 1 {
             self.calls = 0;
             self.last = (0, 0);
@@ -112,42 +96,13 @@ impl Image {
         self.words[self.offset].write(word);
     }
 
-    /// Appends a result of `words` words and returns the place for it.
-    ///
-    /// # Panics
-    /// If it does not fit; the client admits no request without seeing to that.
-    #[inline(always)]
-    pub fn push_result(&mut self, words: usize) -> &mut [Word] {
-        self.count += 1;
-        self.reserve(words)
-    }
-
-    /// Names the requests of the batch that have no plain result.
-    #[cold]
-    pub fn attach_exceptions(&mut self, exceptions: Exceptions) {
-        let list = Box::into_raw(Box::new(exceptions)).expose_provenance();
-        self.words[BODY_WORDS].write(list as u64);
-        self.has_exceptions = true;
-    }
-
     /// From which word on it is used, and those words.
     #[inline(always)]
     pub(crate) fn used(&self) -> (usize, &[Word]) {
         (
             self.offset,
-            &self.words[self.offset..BODY_WORDS + self.trailer_words()],
+            &self.words[self.offset..RECORD_WORDS + self.calls],
         )
-    }
-
-    #[inline(always)]
-    fn trailer_words(&self) -> usize {
-        self.calls + self.has_exceptions as usize
-    }
-
-    /// Whether the first trailer word leads to a list of exceptions.
-    #[inline(always)]
-    pub(crate) fn has_exceptions(&self) -> bool {
-        self.has_exceptions
     }
 
     #[inline(always)]
@@ -161,25 +116,19 @@ impl Image {
 
     /// The short index of a call, listing it if there is a place left.
     fn call_index(&mut self, word: u64) -> u8 {
-        // SAFETY: row 1 of the table: the first `calls` words of the trailer were written below.
-        let listed = |at: &usize| unsafe { self.words[BODY_WORDS + at].assume_init() } == word;
+        // SAFETY: row 1 of the table: the first `calls` words above the records were written below.
+        let listed = |at: &usize| unsafe { self.words[RECORD_WORDS + at].assume_init() } == word;
         let index = match (0..self.calls).find(listed) {
             Some(index) => index as u8,
-            None if BODY_WORDS + self.calls == WORDS_UNSEALED => return UNLISTED,
+            None if self.calls == CALLS => return UNLISTED,
             None => {
-                self.words[BODY_WORDS + self.calls].write(word);
+                self.words[RECORD_WORDS + self.calls].write(word);
                 self.calls += 1;
                 self.calls as u8 - 1
             }
         };
         self.last = (word, index);
         index
-    }
-}
-
-impl Default for Image {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

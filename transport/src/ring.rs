@@ -1,10 +1,10 @@
-//! A ring of slots: the memory of one direction of a link.
+//! A ring of slots: the memory of a link.
 
 use std::sync::Arc;
 
 use crate::slot::Slot;
 
-/// Slots that one side writes in turn and the other reads in turn; a clone is the other side's.
+/// The slots of a link, mostly used in turn; a clone is the other side's.
 #[derive(Clone)]
 pub(crate) struct Ring {
     slots: Arc<[Slot]>,
@@ -14,7 +14,7 @@ impl Ring {
     pub(crate) fn new(depth: usize) -> Self {
         assert!(
             depth.is_power_of_two(),
-            "so that a sequence number wraps around in step"
+            "so that a place is found by a mask"
         );
         Self {
             slots: (0..depth).map(|_| Slot::new()).collect(),
@@ -27,15 +27,15 @@ impl Ring {
         self.slots.len() as u32
     }
 
-    /// Where batch `sequence` goes.
+    /// The place so many slots after `place`.
     #[inline(always)]
-    pub(crate) fn index_of(&self, sequence: u32) -> usize {
-        sequence as usize & (self.slots.len() - 1)
+    pub(crate) fn after(&self, place: usize, slots: u32) -> usize {
+        (place + slots as usize) & (self.slots.len() - 1)
     }
 
     #[inline(always)]
-    pub(crate) fn slot(&self, index: usize) -> &Slot {
-        &self.slots[index]
+    pub(crate) fn slot(&self, place: usize) -> &Slot {
+        &self.slots[place]
     }
 }
 

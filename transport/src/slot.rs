@@ -1,52 +1,227 @@
-//! A slot: one KiB of memory that one side writes and the other reads.
+//! A slot: two KiB of memory for one batch, its requests and their results.
 //!
 //! ```text
-//! word    0                                   offset           124    125   126   127
-//!         ├────────── unused ──────────────────┼── records ─────┼ call0 call1 call2 seal
-//!                                   filled downward ◄───────────┘
+//! word    0              offset         122   123   124  125 │ 126  127             offset    255
+//!         ├── unused ───────┼─ records ──┼ call0 call1 call2 seal│seal ┼─ results ──────┼─ unused ┤
+//!                 filled downward ◄──────┘                           └──────► filled upward
 //! ```
 //!
-//! The seal is `sequence:32 | exceptions:1 | offset:15 | count:16` in one word, so that a single
-//! Release store publishes the batch; the used bytes are contiguous with it, so that one write moves all. The
-//! trailer's half cache line also holds the first three words of records: a batch of one small
-//! request is one cache line.
+//! A seal is one word, so that a single Release store publishes the batch, or its results. The
+//! cache line of both seals also holds the last two words of records and the first of results: a
+//! small request and its result are one line, which goes there and back.
 //!
-//! Cost of a batch in memory: the line of the seal and one line for every 64 bytes of records
-//! move once to the reader; nothing is read-modify-written.
+//! Cost of a batch: the line of the seals moves to the reader and back, and one line for every 64
+//! bytes of records or results moves once; nothing is read-modify-written.
 //!
 //! # Unsafe
 //!
 //! | field | who may touch it | when |
 //! |---|---|---|
-//! | `body` | the writer | from the moment that the reader's answer to the previous batch in this slot was seen (or the start) until it stores `seal` |
-//! | `body` | the reader | from the moment that it sees the expected sequence in `seal` until it answers |
-//! | `seal` | both | always, atomically; only the writer stores |
+//! | `requests` | the client | from the moment that it released the batch before in this slot (or the start) until it stores `requests_seal` |
+//! | `requests` | the trustee | from the moment that it sees the expected sequence in `requests_seal` until it stores `results_seal` |
+//! | `results` | the trustee | the same |
+//! | `results` | the client | from the moment that it sees the expected sequence in `results_seal` until it releases the batch |
+//! | `requests_seal` | both | always, atomically; only the client stores |
+//! | `results_seal` | both | always, atomically; only the trustee stores |
 //!
-//! Who is the writer and who the reader, and what the answer is, is settled by the link ends
-//! (`link.rs`): each exists once and its batch sequence only moves on as the table says.
+//! Each link end exists once (`link.rs`), and its sequence only moves on as the table says.
 
 use std::mem::MaybeUninit;
 
 use crate::call::Word;
 use crate::image::Image;
+use crate::line::{LINE_WORDS, prefetch, prefetch_to_write};
+use crate::results::Results;
+use crate::seal::Seal;
 use crate::sync::{AtomicU64, Ordering, UnsafeCell};
 
-/// Bytes of a slot.
-pub const SLOT_BYTES: usize = 1024;
-
-/// Words of a slot before its trailer.
-pub(crate) const BODY_WORDS: usize = WORDS - TRAILER_WORDS;
+/// Words for records.
+pub(crate) const RECORD_WORDS: usize = WORDS / 2 - 2 - 1 - CALLS;
 
 /// Call table entries that a batch names by a short index.
 pub(crate) const CALLS: usize = 3;
 
-/// Words of a slot without its seal.
-pub(crate) const WORDS_UNSEALED: usize = WORDS - 1;
+/// Words for records and calls.
+pub(crate) const REQUEST_WORDS: usize = RECORD_WORDS + CALLS;
 
-const WORDS: usize = SLOT_BYTES / size_of::<Word>();
-const TRAILER_WORDS: usize = CALLS + 1;
+/// Words for results, and one more that leads to a list of exceptions.
+pub(crate) const RESULT_WORDS: usize = WORDS - REQUEST_WORDS - 2;
 
-pub(crate) const LINE_WORDS: usize = 8;
+/// Words of a slot.
+const WORDS: usize = 256;
+
+/// One slot; see the module's text for its layout and for who may touch what.
+#[repr(C, align(128))]
+pub(crate) struct Slot {
+    requests: UnsafeCell<[Word; REQUEST_WORDS]>,
+    requests_seal: AtomicU64,
+    results_seal: AtomicU64,
+    results: UnsafeCell<[Word; RESULT_WORDS]>,
+}
+
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<Slot>() == WORDS * size_of::<Word>());
+
+#[cfg(not(loom))]
+const _: () = {
+    let seals = std::mem::offset_of!(Slot, requests_seal) / 8;
+    assert!(
+        seals % LINE_WORDS < LINE_WORDS - 1,
+        "both seals are on one line"
+    );
+};
+
+// SAFETY: every access to the words is governed by the table above and ordered by the seals.
+unsafe impl Sync for Slot {}
+// SAFETY: words have no owner thread; what they encode is vouched for by whoever wrote a record.
+unsafe impl Send for Slot {}
+
+impl Slot {
+    pub(crate) fn new() -> Self {
+        Self {
+            requests: UnsafeCell::new([const { MaybeUninit::uninit() }; REQUEST_WORDS]),
+            requests_seal: AtomicU64::new(0),
+            results_seal: AtomicU64::new(0),
+            results: UnsafeCell::new([const { MaybeUninit::uninit() }; RESULT_WORDS]),
+        }
+    }
+
+    /// Copies the used part of `image` here and makes it visible as batch `sequence`.
+    ///
+    /// # Safety
+    /// The caller is the client and has released the batch before.
+    #[inline]
+    pub(crate) unsafe fn publish_requests(&self, image: &Image, sequence: u32) {
+        let (offset, used) = image.used();
+        self.requests.with_mut(|words| {
+            // SAFETY: `offset` is within the words, as `Image` keeps it.
+            let target = unsafe { words.cast::<Word>().add(offset) };
+            // SAFETY: row 1 of the table, by this function's contract; `used` ends at the seal.
+            unsafe { copy_words(used, target) };
+        });
+        let seal = Seal {
+            sequence,
+            offset: offset as u16,
+            count: image.count(),
+            has_exceptions: false,
+        };
+        // Release: pairs with the Acquire load in `requests`; a trustee that sees this sequence
+        // sees the records copied above.
+        self.requests_seal.store(seal.to_word(), Ordering::Release);
+    }
+
+    /// Copies `results` here and makes them visible as those of batch `sequence`.
+    ///
+    /// # Safety
+    /// The caller is the trustee, and has taken that batch from here.
+    #[inline]
+    pub(crate) unsafe fn publish_results(&self, results: &Results, sequence: u32) {
+        let used = results.used();
+        // SAFETY: row 3 of the table, by this function's contract; there are as many words.
+        self.results
+            .with_mut(|words| unsafe { copy_words(used, words.cast()) });
+        let seal = Seal {
+            sequence,
+            offset: used.len() as u16,
+            count: results.count(),
+            has_exceptions: results.has_exceptions(),
+        };
+        // Release: pairs with the Acquire load in `results`; a client that sees this sequence sees
+        // the results copied above.
+        self.results_seal.store(seal.to_word(), Ordering::Release);
+    }
+
+    /// The requests of batch `sequence`, if they have been published.
+    #[inline(always)]
+    pub(crate) fn requests(&self, sequence: u32) -> Option<Seal> {
+        // Acquire: pairs with the Release store in `publish_requests`.
+        let seal = Seal::from_word(self.requests_seal.load(Ordering::Acquire));
+        (seal.sequence == sequence).then_some(seal)
+    }
+
+    /// The results of batch `sequence`, if they have been published.
+    #[inline(always)]
+    pub(crate) fn results(&self, sequence: u32) -> Option<Seal> {
+        // Acquire: pairs with the Release store in `publish_results`.
+        let seal = Seal::from_word(self.results_seal.load(Ordering::Acquire));
+        (seal.sequence == sequence).then_some(seal)
+    }
+
+    /// Asks for the line of the seals and the one below, to write them. A batch that needs only
+    /// the first leaves the second where it is.
+    #[inline(always)]
+    pub(crate) fn prepare_requests(&self) {
+        prefetch_to_write((&raw const self.requests_seal).cast());
+        prefetch_to_write(self.request_words().wrapping_add(RECORD_WORDS - LINE_WORDS));
+    }
+
+    /// Asks for the line of the seals and the one above, to write them.
+    #[inline(always)]
+    pub(crate) fn prepare_results(&self) {
+        prefetch_to_write((&raw const self.results_seal).cast());
+        prefetch_to_write(self.result_words().wrapping_add(LINE_WORDS));
+    }
+
+    /// Asks for the lines of a batch that `requests` returned: they are another core's, and so all
+    /// are on their way at once.
+    #[inline(always)]
+    pub(crate) fn prefetch_requests(&self, seal: Seal) {
+        let words = self.request_words();
+        // The line of the seals has come.
+        let mut word = RECORD_WORDS - 2;
+        while word > seal.offset as usize {
+            word -= LINE_WORDS;
+            prefetch(words.wrapping_add(word));
+        }
+    }
+
+    /// Asks for the lines of what `results` returned.
+    #[inline(always)]
+    pub(crate) fn prefetch_results(&self, seal: Seal) {
+        let words = self.result_words();
+        let mut word = 1;
+        while word < seal.offset as usize {
+            prefetch(words.wrapping_add(word));
+            word += LINE_WORDS;
+        }
+    }
+
+    /// Where the requests lie; row 2 of the table says when they may be read.
+    #[inline(always)]
+    pub(crate) fn request_words(&self) -> *const Word {
+        self.requests.with(|words| words.cast::<Word>())
+    }
+
+    /// Where the results lie; row 4 of the table says when they may be read.
+    #[inline(always)]
+    pub(crate) fn result_words(&self) -> *const Word {
+        self.results.with(|words| words.cast::<Word>())
+    }
+
+    /// The trustee has read what [`request_words`](Self::request_words) returned and is about to
+    /// publish the results of batch `sequence`.
+    ///
+    /// Costs nothing: it is the other end of the read, for the models, which see here that
+    /// nobody wrote meanwhile.
+    #[inline(always)]
+    pub(crate) fn finish_requests(&self, sequence: u32) {
+        debug_assert!(
+            self.requests(sequence).is_some(),
+            "overwritten while it was read"
+        );
+        self.requests.with(|_| ());
+    }
+
+    /// The client has read what [`result_words`](Self::result_words) returned, as above.
+    #[inline(always)]
+    pub(crate) fn finish_results(&self, sequence: u32) {
+        debug_assert!(
+            self.results(sequence).is_some(),
+            "overwritten while it was read"
+        );
+        self.results.with(|_| ());
+    }
+}
 
 /// Copies words one by one if they are few.
 ///
@@ -68,171 +243,5 @@ unsafe fn copy_words(words: &[Word], target: *mut Word) {
         let word = unsafe { std::ptr::read_volatile(word) };
         // SAFETY: by the contract.
         unsafe { target.write_volatile(word) };
-    }
-}
-
-/// Asks for the cache line at `address`, where the processor has a way to.
-#[inline(always)]
-pub(crate) fn prefetch(address: *const Word) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch of any address is only a hint; SSE is part of x86-64.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = address;
-}
-
-/// Asks for the cache line at `address` to write it, where the processor has a way to.
-#[inline(always)]
-pub(crate) fn prefetch_to_write(address: *const Word) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    {
-        // SAFETY: a prefetch of any address is only a hint, and a processor without this one
-        // takes it for a no-op. There is an intrinsic, but it is another prefetch unless the whole program is
-        // compiled for a processor that is known to have this one.
-        unsafe {
-            std::arch::asm!(
-                "prefetchw [{}]",
-                in(reg) address,
-                options(nostack, preserves_flags, readonly)
-            );
-        }
-    }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = address;
-}
-
-/// What a slot's last word says of its batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Seal {
-    pub(crate) sequence: u32,
-    pub(crate) offset: u16,
-    pub(crate) count: u16,
-    /// Whether the first trailer word leads to a list of exceptions.
-    pub(crate) has_exceptions: bool,
-}
-
-impl Seal {
-    #[inline(always)]
-    pub(crate) const fn to_word(self) -> u64 {
-        let offset = (self.has_exceptions as u64) << 15 | self.offset as u64;
-        (self.sequence as u64) << 32 | offset << 16 | self.count as u64
-    }
-
-    #[inline(always)]
-    pub(crate) const fn from_word(word: u64) -> Self {
-        Self {
-            sequence: (word >> 32) as u32,
-            offset: (word >> 16) as u16 & 0x7fff,
-            count: word as u16,
-            has_exceptions: word & 1 << 31 != 0,
-        }
-    }
-}
-
-/// One slot; see the module's text for its layout and for who may touch what.
-#[repr(C, align(128))]
-pub(crate) struct Slot {
-    body: UnsafeCell<[Word; WORDS_UNSEALED]>,
-    seal: AtomicU64,
-}
-
-#[cfg(not(loom))]
-const _: () = assert!(size_of::<Slot>() == SLOT_BYTES);
-
-// SAFETY: every access to `body` is governed by the table above and ordered by `seal`.
-unsafe impl Sync for Slot {}
-// SAFETY: words have no owner thread; what they encode is vouched for by whoever wrote a record.
-unsafe impl Send for Slot {}
-
-impl Slot {
-    pub(crate) fn new() -> Self {
-        let body = [const { MaybeUninit::uninit() }; WORDS_UNSEALED];
-        Self {
-            body: UnsafeCell::new(body),
-            seal: AtomicU64::new(0),
-        }
-    }
-
-    /// Copies the used part of `image` here and makes it visible as batch `sequence`.
-    ///
-    /// # Safety
-    /// The caller is this slot's writer and has seen the answer to the batch before.
-    #[inline]
-    pub(crate) unsafe fn publish(&self, image: &Image, sequence: u32) {
-        let (offset, used) = image.used();
-        self.body.with_mut(|body| {
-            // SAFETY: `offset` is within the body, as `Image` keeps it.
-            let target = unsafe { body.cast::<Word>().add(offset) };
-            // SAFETY: row 1 of the table, by this function's contract; `used` ends at the seal.
-            unsafe { copy_words(used, target) };
-        });
-        let (count, has_exceptions) = (image.count(), image.has_exceptions());
-        let seal = Seal {
-            sequence,
-            offset: offset as u16,
-            count,
-            has_exceptions,
-        };
-        // Release: pairs with the Acquire load in `take`; a reader that sees this sequence sees
-        // the records copied above.
-        self.seal.store(seal.to_word(), Ordering::Release);
-    }
-
-    /// The batch `sequence`, if it has been published.
-    #[inline(always)]
-    pub(crate) fn take(&self, sequence: u32) -> Option<Seal> {
-        // Acquire: pairs with the Release store in `publish`.
-        let seal = Seal::from_word(self.seal.load(Ordering::Acquire));
-        (seal.sequence == sequence).then_some(seal)
-    }
-
-    /// Asks for the line of the seal and the one below it, to write them. A batch that needs only
-    /// the first leaves the second where it is.
-    #[inline(always)]
-    pub(crate) fn prepare(&self) {
-        let below_trailer = self.words().wrapping_add(BODY_WORDS - LINE_WORDS);
-        prefetch_to_write((&raw const self.seal).cast());
-        prefetch_to_write(below_trailer);
-    }
-
-    /// Asks for the lines of a batch that `take` returned: they are another core's, and so all
-    /// are on their way at once.
-    #[inline(always)]
-    pub(crate) fn prefetch(&self, seal: Seal) {
-        let words = self.words();
-        let mut word = BODY_WORDS;
-        // The line of the trailer has come with the seal.
-        while let Some(below) = word
-            .checked_sub(LINE_WORDS)
-            .filter(|w| w + TRAILER_WORDS > seal.offset as usize)
-        {
-            word = below;
-            prefetch(words.wrapping_add(word));
-        }
-    }
-
-    /// The words of the batch that `take` returned.
-    ///
-    /// They may be read until the reader calls [`finish`](Self::finish) and answers: row 2 of the
-    /// table.
-    #[inline(always)]
-    pub(crate) fn words(&self) -> *const Word {
-        self.body.with(|body| body.cast::<Word>())
-    }
-
-    /// The reader has read what `words` returned and is about to answer batch `sequence`.
-    ///
-    /// Costs nothing: it is the other end of the read, for the models, which see here that
-    /// nobody wrote meanwhile.
-    #[inline(always)]
-    pub(crate) fn finish(&self, sequence: u32) {
-        debug_assert!(
-            self.take(sequence).is_some(),
-            "overwritten while it was read"
-        );
-        self.body.with(|_| ());
     }
 }

@@ -5,14 +5,13 @@
 //!
 //! Loom watches the body of every slot: a batch that is read before it is published, or written
 //! over before its reader has finished, fails the model. A ring has two slots here, so that three
-//! batches go round it.
+//! batches under way go round it.
 #![cfg(loom)]
 
 use std::any::Any;
 
-use gossamer_transport::memory::{DEPTH, Memory, link};
 use gossamer_transport::{
-    CAPTURE_WORDS_MAX, Call, ClientLink, Image, Key, Record, TrusteeLink, Word,
+    CAPTURE_WORDS_MAX, Call, ClientLink, DEPTH, Key, Record, Results, TrusteeLink, Word, link,
 };
 use loom::thread;
 
@@ -38,6 +37,22 @@ fn two_batches_in_flight() {
         assert!(client.publish());
         assert_eq!(client.flush(), 2);
         harvest(client, 3)
+    });
+}
+
+/// A batch alone stays at its slot; two that follow it lie in that slot and the next.
+#[test]
+fn alone_and_then_in_company() {
+    check(3, None, |client| {
+        issue(client, &SMALL, 1);
+        client.flush();
+        let mut results = harvest(client, 1);
+        issue(client, &LARGE, 2);
+        assert!(client.publish());
+        issue(client, &LARGE, 3);
+        assert!(client.publish());
+        results.extend(harvest(client, 2));
+        results
     });
 }
 
@@ -95,21 +110,21 @@ fn slot_used_again_before_its_answer() {
     loom::model(|| {
         let (mut client, trustee) = link();
         let trustee = thread::spawn(move || serve(trustee, 1, None));
-        issue(&mut client, &LARGE, 1);
-        client.publish();
-        // SAFETY: none: there is no answer yet. In the model only one thread runs at a time, and
-        // what is read is a number.
-        unsafe { client.release() };
-        for number in 2..=3 {
+        for number in 1..=2 {
             issue(&mut client, &LARGE, number);
             client.publish();
         }
+        // SAFETY: none: there is no answer yet. In the model only one thread runs at a time, and
+        // what is read is a number.
+        unsafe { client.release() };
+        issue(&mut client, &LARGE, 3);
+        client.publish();
         trustee.join().expect("no panic");
     });
 }
 
 /// Runs `delegate` beside a trustee that serves `count` requests, and checks that results come in the order of the requests.
-fn check(count: u64, panics: Option<u64>, delegate: fn(&mut ClientLink<Memory>) -> Vec<u64>) {
+fn check(count: u64, panics: Option<u64>, delegate: fn(&mut ClientLink) -> Vec<u64>) {
     loom::model(move || {
         assert_eq!(DEPTH, 2);
         let (mut client, trustee) = link();
@@ -128,8 +143,8 @@ fn check(count: u64, panics: Option<u64>, delegate: fn(&mut ClientLink<Memory>) 
 }
 
 /// The trustee: serves batch after batch until it has served `count` requests.
-fn serve(mut link: TrusteeLink<Memory>, count: u64, panics: Option<u64>) {
-    let mut results = Image::new();
+fn serve(mut link: TrusteeLink, count: u64, panics: Option<u64>) {
+    let mut results = Results::new();
     while link.served() < count {
         let Some(mut requests) = link.take() else {
             thread::yield_now();
@@ -142,7 +157,7 @@ fn serve(mut link: TrusteeLink<Memory>, count: u64, panics: Option<u64>) {
             captures,
         }) = requests.take_record()
         {
-            let result = results.push_result(call.result_words as usize).as_mut_ptr();
+            let result = results.push(call.result_words as usize).as_mut_ptr();
             // SAFETY: the captures are those of this record, taken once; the result has its room.
             unsafe { (call.run)(key, captures, result) };
             if panics.is_some_and(|panics| read(captures) == panics) {
@@ -158,7 +173,7 @@ fn serve(mut link: TrusteeLink<Memory>, count: u64, panics: Option<u64>) {
     }
 }
 
-fn issue(client: &mut ClientLink<Memory>, call: &'static Call, number: u64) {
+fn issue(client: &mut ClientLink, call: &'static Call, number: u64) {
     let place = client.issue(call, Key::of(std::ptr::null::<()>()), 1);
     for index in 0..call.capture_words as usize {
         // SAFETY: there is room for so many words.
@@ -171,7 +186,7 @@ fn issue(client: &mut ClientLink<Memory>, call: &'static Call, number: u64) {
 }
 
 /// Takes answers until so many results have come in, or a few more.
-fn harvest(client: &mut ClientLink<Memory>, count: usize) -> Vec<u64> {
+fn harvest(client: &mut ClientLink, count: usize) -> Vec<u64> {
     let mut harvested = Vec::new();
     while harvested.len() < count {
         let Some(mut responses) = client.take() else {

@@ -8,8 +8,8 @@
 //! Cost: a port of four slots and two pieces takes 265 KiB of address space, of which 8 KiB become
 //! memory when its link is used and the rest when a payload does not fit into a slot.
 
+use super::wire::SLOT_BYTES;
 use crate::rack::error::WireError;
-use crate::slot::SLOT_BYTES;
 
 /// The bytes that a piece may have: large enough that what a piece costs does not count, and
 /// small enough that what waits behind one does not wait long.

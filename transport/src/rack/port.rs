@@ -11,10 +11,10 @@ use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
+use crate::line::{LINE_WORDS, prefetch, prefetch_to_write};
 use crate::rack::error::{AttachError, WireError};
 use crate::rack::layout::{Layout, Place, RingKind};
 use crate::rack::mapping::Mapping;
-use crate::slot::{LINE_WORDS, prefetch, prefetch_to_write};
 use crate::sync::{AtomicU64, Ordering};
 
 /// Memory that remote workers write for the workers of one node; a clone is the same memory.
@@ -159,7 +159,7 @@ impl Port {
         // Relaxed: whoever asks for it knows that all is there.
         let seal = self.ports.bodies.words()[last].load(Ordering::Relaxed);
         let is_notice = place.ring == RingKind::Results && used == 0;
-        if is_notice && crate::slot::Seal::from_word(seal).count != 0 {
+        if is_notice && crate::seal::Seal::from_word(seal).count != 0 {
             return; // that of the batch that follows, of which the body may be missing
         }
         // Release: pairs with the Acquire load in `seal`; a reader that sees this word sees the

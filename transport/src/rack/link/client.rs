@@ -14,8 +14,9 @@ use crate::rack::link::notes::Notes;
 use crate::rack::link::payload::Payload;
 use crate::rack::link::{FIRST, PAYLOAD_BYTES_MAX, TooLong};
 use crate::rack::port::Port;
+use crate::rack::wire::WORDS_UNSEALED;
 use crate::rack::wire::{INLINE_BYTES_MAX, Property, Request, RequestImage};
-use crate::slot::{Seal, WORDS_UNSEALED};
+use crate::seal::Seal;
 
 /// The client's end.
 ///

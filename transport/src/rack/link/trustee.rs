@@ -12,7 +12,7 @@ use crate::rack::link::payload::Payload;
 use crate::rack::link::{FIRST, PAYLOAD_BYTES_MAX, TooLong};
 use crate::rack::port::Port;
 use crate::rack::wire::{Alike, Content, INLINE_BYTES_MAX, Property, RequestReader, ResultImage};
-use crate::slot::Seal;
+use crate::seal::Seal;
 
 pub use serving::Serving;
 

@@ -18,7 +18,7 @@ use crate::rack::rdma::told::told_of;
 use crate::rack::simulated::Random;
 use crate::rack::wire::Request;
 use crate::rack::{Channel, Refusal};
-use crate::slot::Seal;
+use crate::seal::Seal;
 use crate::sync::Ordering;
 
 const LAYOUT: Layout = Layout {

@@ -1,10 +1,10 @@
 //! The words above a record's payload.
 
+use super::{BODY_WORDS, WORDS_UNSEALED};
 use crate::rack::error::WireError;
 use crate::rack::link::PAYLOAD_BYTES_MAX;
 use crate::rack::wire::Content;
 use crate::rack::wire::reader::SlotImage;
-use crate::slot::{BODY_WORDS, WORDS_UNSEALED};
 
 /// Names a property of a node: a place in its table, and which of those that were there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -243,8 +243,8 @@ const _: () = assert!(PAYLOAD_BYTES_MAX <= LENGTH_MASK);
 
 #[cfg(test)]
 mod tests {
+    use super::super::SLOT_BYTES;
     use super::*;
-    use crate::slot::SLOT_BYTES;
 
     #[test]
     fn payloads_of_any_length() {

@@ -37,6 +37,18 @@ pub use requests::{Alike, RequestImage, RequestReader, RequestRecord};
 pub(crate) use results::Taken;
 pub use results::{ResultImage, ResultReader, ResultRecord};
 
+/// Bytes of a slot.
+pub const SLOT_BYTES: usize = 1024;
+
+/// Call table entries that a batch names by a short index.
+const CALLS: usize = 3;
+
+/// Words of a slot of requests before those that name calls.
+const BODY_WORDS: usize = WORDS_UNSEALED - CALLS;
+
+/// Words of a slot without its seal.
+pub(crate) const WORDS_UNSEALED: usize = SLOT_BYTES / 8 - 1;
+
 /// Where the bytes of a record are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content<'a> {

@@ -3,12 +3,13 @@
 //! Of a run all is checked when it begins, so that its payloads are taken one after the other
 //! without a look at what else is left.
 
+use super::{SLOT_BYTES, WORDS_UNSEALED};
 use crate::rack::error::WireError;
 use crate::rack::layout::RingKind;
 use crate::rack::port::Port;
 use crate::rack::wire::header::Run;
 use crate::rack::wire::words_of;
-use crate::slot::{SLOT_BYTES, Seal, WORDS_UNSEALED};
+use crate::seal::Seal;
 
 /// The bytes of a slot, in memory of the reader's own.
 #[derive(Clone, Copy)]

@@ -1,5 +1,6 @@
 //! A batch of requests: how it is put together, and how it is read.
 
+use super::{BODY_WORDS, CALLS, SLOT_BYTES, WORDS_UNSEALED};
 use crate::image::UNLISTED;
 use crate::rack::error::WireError;
 use crate::rack::layout::RingKind;
@@ -10,7 +11,7 @@ use crate::rack::wire::header::{
     words_of,
 };
 use crate::rack::wire::reader::{Cursor, Payloads, SlotImage, Words};
-use crate::slot::{BODY_WORDS, CALLS, SLOT_BYTES, Seal, WORDS_UNSEALED};
+use crate::seal::Seal;
 
 /// A batch of requests under construction.
 ///

@@ -1,5 +1,6 @@
 //! A batch of results: how it is put together, and how it is read.
 
+use super::{SLOT_BYTES, WORDS_UNSEALED};
 use crate::rack::error::WireError;
 use crate::rack::layout::RingKind;
 use crate::rack::port::Port;
@@ -7,7 +8,7 @@ use crate::rack::wire::Content;
 use crate::rack::wire::header::{ResultHeader, Run, awaited, bulk, put_payload, words_of};
 use crate::rack::wire::reader::{Cursor, SlotImage};
 use crate::rack::wire::requests::{add_to_run, to_slot};
-use crate::slot::{SLOT_BYTES, Seal, WORDS_UNSEALED};
+use crate::seal::Seal;
 
 /// A batch of results under construction.
 ///
