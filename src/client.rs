@@ -138,7 +138,7 @@ impl Client {
     pub(crate) fn issue<U, W: Work<U>, C: Complete<U>>(&self, to: u32, key: Key, work: W, data: C) {
         debug_assert!(!self.is_closed(), "the caller looks first");
         let mut lane = self.lane(to).borrow_mut();
-        // What is unpublished is in the set, or waits for a slot and gets there by the harvest.
+        // What is unpublished is in the set, or waits for a slot and goes out by the harvest.
         if !lane.link.has_unpublished() {
             self.dirty.insert(to);
         }

@@ -1,14 +1,14 @@
 //! The trustee: a worker's side that owns properties and runs requests on them.
 //!
 //! Cost of a request on this side: its 8-byte header and captures read, one indirect call, its
-//! result written where it stays in this core's cache; per batch the slot's lines in and
-//! the response's lines out. Nothing is allocated and no count is touched.
+//! result written where it stays in this core's cache; per batch the lines of the requests in and
+//! those of the results out. Nothing is allocated and no count is touched.
 //!
 //! A trustee serves at most one batch of each client a turn, from a start that moves on, so that
 //! no client can starve another; and so many messages of foreign callers.
 //!
-//! **Invariant:** a trustee never waits for a client: its links and images are its own while
-//! foreign code runs, and the response slot of a request slot is always free.
+//! **Invariant:** a trustee never waits for a client: its links and results are its own while
+//! foreign code runs, and the results of a batch have their room in its slot.
 //!
 //! # Unsafe
 //!

@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Seal {
     pub(crate) sequence: u32,
-    /// How far the words of the batch reach from the seal.
+    /// In words: where the records begin; of results in memory, where they end.
     pub(crate) offset: u16,
     pub(crate) count: u16,
     /// Whether requests of the batch have no plain result.

@@ -1,9 +1,9 @@
 //! A slot: two KiB of memory for one batch, its requests and their results.
 //!
 //! ```text
-//! word    0              offset         122   123   124  125 │ 126  127             offset    255
-//!         ├── unused ───────┼─ records ──┼ call0 call1 call2 seal│seal ┼─ results ──────┼─ unused ┤
-//!                 filled downward ◄──────┘                           └──────► filled upward
+//! word   0         offset           122   123   124  125 │ 126  127          127 + offset   255
+//!        ├─ unused ───┼─── records ──┼ call0 call1 call2 seal│seal ┼── results ───────┼─ unused ┤
+//!              filled downward ◄──────┘                           └──────► filled upward
 //! ```
 //!
 //! A seal is one word, so that a single Release store publishes the batch, or its results. The
@@ -47,6 +47,10 @@ pub(crate) const REQUEST_WORDS: usize = RECORD_WORDS + CALLS;
 /// Words for results, and one more that leads to a list of exceptions.
 pub(crate) const RESULT_WORDS: usize = WORDS - REQUEST_WORDS - 2;
 
+/// Records from this word on, and so many words of results, are on the line of the seals.
+const FIRST_LINE_RECORDS: usize = RECORD_WORDS - 2;
+const FIRST_LINE_RESULTS: usize = 1;
+
 /// Words of a slot.
 const WORDS: usize = 256;
 
@@ -69,6 +73,11 @@ const _: () = {
         seals % LINE_WORDS < LINE_WORDS - 1,
         "both seals are on one line"
     );
+    assert!(
+        FIRST_LINE_RECORDS == seals / LINE_WORDS * LINE_WORDS,
+        "the words of that line are counted right"
+    );
+    assert!((REQUEST_WORDS + 2 + FIRST_LINE_RESULTS).is_multiple_of(LINE_WORDS));
 };
 
 // SAFETY: every access to the words is governed by the table above and ordered by the seals.
@@ -89,14 +98,14 @@ impl Slot {
     /// Copies the used part of `image` here and makes it visible as batch `sequence`.
     ///
     /// # Safety
-    /// The caller is the client and has released the batch before.
+    /// The caller is the client, and has released the batch before in this slot.
     #[inline]
     pub(crate) unsafe fn publish_requests(&self, image: &Image, sequence: u32) {
         let (offset, used) = image.used();
         self.requests.with_mut(|words| {
             // SAFETY: `offset` is within the words, as `Image` keeps it.
             let target = unsafe { words.cast::<Word>().add(offset) };
-            // SAFETY: row 1 of the table, by this function's contract; `used` ends at the seal.
+            // SAFETY: row 1 of the table, by this function's contract; `used` ends at the seal, or before.
             unsafe { copy_words(used, target) };
         });
         let seal = Seal {
@@ -168,7 +177,7 @@ impl Slot {
     pub(crate) fn prefetch_requests(&self, seal: Seal) {
         let words = self.request_words();
         // The line of the seals has come.
-        let mut word = RECORD_WORDS - 2;
+        let mut word = FIRST_LINE_RECORDS;
         while word > seal.offset as usize {
             word -= LINE_WORDS;
             prefetch(words.wrapping_add(word));
@@ -179,7 +188,7 @@ impl Slot {
     #[inline(always)]
     pub(crate) fn prefetch_results(&self, seal: Seal) {
         let words = self.result_words();
-        let mut word = 1;
+        let mut word = FIRST_LINE_RESULTS;
         while word < seal.offset as usize {
             prefetch(words.wrapping_add(word));
             word += LINE_WORDS;

@@ -49,7 +49,7 @@ fn alone_and_in_company_by_turns() {
         (0..batches).for_each(|_| publish(&mut client));
         (0..batches).for_each(|_| assert!(serve(&mut trustee, &mut results)));
         assert!(!serve(&mut trustee, &mut results), "nothing is taken twice");
-        (0..batches).for_each(|_| drop(harvest(&mut client)));
+        (0..batches).for_each(|_| _ = harvest(&mut client));
     }
     assert_eq!(
         trustee.served(),
