@@ -5,9 +5,10 @@ use gossamer_transport::rack::Fate;
 use crate::rack::continuation::Continuation;
 use crate::rack::error::{CallError, NotExecuted};
 use crate::rack::held::Held;
+use crate::rack::parked::Parked;
 use crate::rack::refs::Envelope;
 use crate::rack::route::{Blocked, Note};
-use crate::rack::side::{Parked, RackSide, peers};
+use crate::rack::side::{RackSide, peers};
 use crate::rack::visit::ReplyTo;
 use crate::worker::Worker;
 

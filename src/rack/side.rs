@@ -12,9 +12,8 @@ use gossamer_transport::rack::shm::Parking;
 use gossamer_transport::rack::{Payload, Request};
 
 use crate::contain::contain;
-use crate::rack::codec::Body;
 use crate::rack::continuation::Continuation;
-use crate::rack::envelope::{Class, Kind, Relative, Table, control_bytes};
+use crate::rack::envelope::{Class, Kind, Table, control_bytes};
 use crate::rack::error::CallError;
 use crate::rack::failpoints::{begin_turn, reach, reach_when_sent};
 use crate::rack::handles::Handle;
@@ -22,12 +21,13 @@ use crate::rack::join::Cause;
 use crate::rack::large::Large;
 use crate::rack::late::LateCalls;
 use crate::rack::outbound::wire;
+use crate::rack::parked::Parked;
 use crate::rack::peers::Peers;
 use crate::rack::properties::Properties;
 use crate::rack::rdma::Inlets;
 use crate::rack::refs::{self, Control, Envelope, Moment, Step};
 use crate::rack::remote::{Home, PropertyId, Share};
-use crate::rack::route::{Arrival, Note, Route};
+use crate::rack::route::{Note, Route};
 use crate::rack::visit::{Outcome, Reply, ReplyTo, Returned, Site};
 use crate::rack::words::Words;
 use crate::worker::Worker;
@@ -52,21 +52,6 @@ pub(crate) struct RackSide {
     /// Of the requests of a batch, used again and again.
     pub(super) site: Cell<Option<Box<Site>>>,
     pub(super) large: Large,
-}
-
-/// A message that waits for the references.
-pub(crate) enum Parked {
-    /// The result of a call.
-    Reply {
-        then: Option<Continuation>,
-        relatives: Vec<Relative>,
-        node: u32,
-        body: Body<'static>,
-    },
-    /// The call at which the pair with this worker of this node is blocked.
-    Call { node: u32, remote: u16 },
-    /// A call of a node that is lost.
-    Orphan(Box<Arrival>, ReplyTo),
 }
 
 impl RackSide {
