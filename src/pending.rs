@@ -48,11 +48,10 @@ pub(crate) struct PendingTable {
     blocks: RefCell<Vec<Block>>,
 }
 
-#[derive(Default)]
 struct Entries {
     table: Vec<Pending>,
-    /// The indices of those that are free.
-    free: Vec<u32>,
+    /// The first that is free, which leads to the next, or `NONE`.
+    free: u32,
 }
 
 struct Pending {
@@ -61,7 +60,8 @@ struct Pending {
 }
 
 enum State {
-    Free,
+    /// The next that is free, or `NONE`.
+    Free(u32),
     Waiting(Waker),
     Abandoned,
     /// Holds a `Redirect<U>` behind a box, so that its type need not be named here.
@@ -103,15 +103,18 @@ impl PendingTable {
     #[inline(always)]
     fn open<U: 'static>(&self, state: impl FnOnce() -> State) -> u32 {
         let mut entries = self.entries.borrow_mut();
-        let index = match entries.free.pop() {
-            Some(index) => index,
-            None => entries.grow(),
+        let index = match entries.free {
+            NONE => entries.grow(),
+            index => index,
         };
-        let entry = &mut entries.table[index as usize];
+        let Entries { table, free } = &mut *entries;
+        let entry = &mut table[index as usize];
+        let State::Free(next) = entry.state else {
+            unreachable!("it was free")
+        };
+        *free = next;
         entry.drop_result = drop_result::<U>;
-        let free = replace(&mut entry.state, state());
-        debug_assert!(matches!(free, State::Free));
-        std::mem::forget(free); // nothing to drop, which the compiler cannot know
+        std::mem::forget(replace(&mut entry.state, state())); // was free: nothing to drop
         index
     }
 
@@ -124,8 +127,8 @@ impl PendingTable {
         let State::Done(stored) = entry.state else {
             return None;
         };
-        std::mem::forget(replace(&mut entry.state, State::Free)); // copied above
-        free.push(index);
+        std::mem::forget(replace(&mut entry.state, State::Free(*free))); // copied above
+        *free = index;
         drop(entries);
         // SAFETY: row 1 of the table: it was `Done`; the entry is out of the table, so this is
         // once.
@@ -215,7 +218,7 @@ impl PendingTable {
         match state {
             State::Redirected(redirect) => hand_on(redirect, outcome),
             State::Abandoned => drop(outcome),
-            State::Free | State::Waiting(_) | State::Done(_) | State::Failed(_) => {
+            State::Free(_) | State::Waiting(_) | State::Done(_) | State::Failed(_) => {
                 unreachable!("completed once")
             }
         }
@@ -320,12 +323,24 @@ impl PendingTable {
     }
 }
 
+impl Default for Entries {
+    fn default() -> Self {
+        Self {
+            table: Vec::new(),
+            free: NONE,
+        }
+    }
+}
+
 impl Entries {
+    /// Adds a free entry.
     #[cold]
     fn grow(&mut self) -> u32 {
-        let index = u32::try_from(self.table.len()).expect("fewer than 2^32 requests in flight");
+        let index = u32::try_from(self.table.len()).ok();
+        let index = index.filter(|&index| index != NONE);
+        let index = index.expect("fewer than 2^32 requests in flight");
         self.table.push(Pending {
-            state: State::Free,
+            state: State::Free(NONE),
             drop_result: drop_result::<()>,
         });
         index
@@ -334,8 +349,10 @@ impl Entries {
     /// Frees an entry, and returns the state that it was in.
     #[inline(always)]
     fn remove(&mut self, index: u32) -> State {
-        self.free.push(index);
-        replace(&mut self.table[index as usize].state, State::Free)
+        let state = &mut self.table[index as usize].state;
+        let before = replace(state, State::Free(self.free));
+        self.free = index;
+        before
     }
 }
 
@@ -365,6 +382,9 @@ unsafe fn drop_result<U>(table: &PendingTable, stored: Stored) {
     // SAFETY: the contract is the same.
     drop(unsafe { table.unstore::<U>(stored) });
 }
+
+/// No entry.
+const NONE: u32 = u32::MAX;
 
 /// Words of a result that an entry has room for: those of a waker.
 const OWN_WORDS: usize = 2;
