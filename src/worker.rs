@@ -14,6 +14,7 @@ use gossamer_executor::{Config, Executor, Resident};
 use gossamer_transport::Call;
 
 use crate::client::Client;
+use crate::contain::contain;
 use crate::error::Payload;
 use crate::rack::side::RackSide;
 use crate::shared::{RuntimeId, Shared, WorkerShared};
@@ -136,6 +137,18 @@ impl Worker {
     /// Its side of the rack, if there are other nodes.
     pub(crate) fn rack(&self) -> Option<&RackSide> {
         self.rack.as_deref()
+    }
+
+    /// Drops a value of somebody's, whose panic is then nobody's outcome: it goes to the hook of this
+    /// worker's runtime, if this is one.
+    #[inline(always)]
+    pub(crate) fn drop_contained<V>(value: V) {
+        if std::mem::needs_drop::<V>() {
+            let report = |panic: &Payload| {
+                Self::with(|worker| worker.into_iter().for_each(|worker| worker.report(panic)));
+            };
+            contain(|| drop(value), report);
+        }
     }
 
     /// Hands a panic that nobody awaits to the runtime's hook.

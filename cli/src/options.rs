@@ -311,7 +311,8 @@ Exit status of all commands:
   host. 4: a daemon cannot be reached. 125: what was asked for cannot be done, or not be started.
 
 Environment:
-  GOSSAMER_GRACE     how many seconds nodes have to end when another has ended; by default 5
+  GOSSAMER_GRACE     how many seconds nodes have to end when another has ended, and as many
+                     again when they were told to; by default 5
   GOSSAMER_KEY_FILE  the file of the rack's key; by default ~/.config/gossamer/key
   GOSSAMER_STATE     the folder of this host's daemon; by default ~/.local/state/gossamer";
 

@@ -44,7 +44,7 @@ impl Server {
         let workers = gossamer::task_workers();
         let megabytes = AtomicUsize::new(options.megabytes);
         let shards = match options.backend {
-            Backend::Delegated => workers,
+            Backend::Delegated => workers.min(shards_max(&options)),
             Backend::Mutex | Backend::Dashmap => LOCKED_SHARDS,
         };
         let settings = Settings {
@@ -193,5 +193,28 @@ impl Clock {
     }
 }
 
+/// So many parts of the memory that each has room for two of the largest items.
+fn shards_max(options: &Options) -> usize {
+    ((options.megabytes << 20) / (2 * options.item_max)).max(1)
+}
+
 /// As the thesis has it: many more than threads.
 const LOCKED_SHARDS: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn each_shard_has_room_for_two_of_the_largest_items() {
+        let shards = |options: &[&str]| {
+            let options = ["memcached"].iter().chain(options);
+            shards_max(&Options::try_parse_from(options).expect("they are well-formed"))
+        };
+        assert_eq!(shards(&[]), 32);
+        assert_eq!(shards(&["-m", "1024"]), 512);
+        assert_eq!(shards(&["-m", "1"]), 1);
+        assert_eq!(shards(&["-I", "40m"]), 1);
+    }
+}

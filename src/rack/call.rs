@@ -373,7 +373,7 @@ pub(crate) fn ask<U: Travels>(
         } = reply?;
         let decoded = match body.is_large() {
             true => crate::unblock::unblock(move || codec::decode_large(&body, &mut handles)).await,
-            false => codec::decode(&body, &mut handles),
+            false => codec::decode_contained(&body, &mut handles),
         };
         decoded.map_err(|source| CallError::Result { source })
     }

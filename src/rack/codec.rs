@@ -26,6 +26,7 @@ use crate::rack::decoder::{self, Pace};
 use crate::rack::encoder;
 use crate::rack::handles::{Handle, Reading, Writing};
 use crate::rack::target::{InPlace, Whole};
+use crate::worker::Worker;
 
 /// Why a value cannot travel.
 ///
@@ -255,7 +256,7 @@ pub(crate) fn encode_large<V: Serialize>(value: V) -> Result<Parcel, CodecError>
         let writing = Writing::begin();
         encoder::write(&value, &mut whole)?;
         let handles = writing.end().unwrap_or_default();
-        drop(value);
+        Worker::drop_contained(value);
         Ok(Parcel {
             rest: whole.into_payload(),
             handles,
@@ -293,10 +294,21 @@ pub(crate) fn decode_large<V: DeserializeOwned>(
     bytes: &[u8],
     handles: &mut Vec<Handle>,
 ) -> Result<V, CodecError> {
-    let decode = || {
+    contained(|| {
         let _reading = Reading::begin(handles);
         whole(decoder::read(bytes, Pace::WithPauses))
-    };
+    })
+}
+
+/// The same of a small one, where a panic of foreign code is to be an error.
+pub(crate) fn decode_contained<V: DeserializeOwned>(
+    bytes: &[u8],
+    handles: &mut Vec<Handle>,
+) -> Result<V, CodecError> {
+    contained(|| decode(bytes, handles))
+}
+
+fn contained<V>(decode: impl FnOnce() -> Result<V, CodecError>) -> Result<V, CodecError> {
     catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|payload| {
         dispose(payload);
         Err(CodecError::decode_panicked())

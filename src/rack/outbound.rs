@@ -12,6 +12,7 @@ use crate::rack::error::{CallError, NotExecuted};
 use crate::rack::remote::{Home, PropertyId, Remote};
 use crate::rack::target::{Buffer, InPlace};
 use crate::rack::visit::Encodes;
+use crate::worker::Worker;
 
 /// What is asked, and of whom; without the arguments.
 #[derive(Clone, Copy, Debug)]
@@ -116,12 +117,12 @@ pub(crate) fn encode<A: Travels>(
 ) -> Result<Option<Encode>, CallError> {
     match codec::encode(&args, target) {
         Ok(()) => {
-            drop(args);
+            Worker::drop_contained(args);
             Ok(None)
         }
         Err(Unencoded::Large) => Ok(Some(large(args))),
         Err(Unencoded::Failed(source)) => {
-            drop(args);
+            Worker::drop_contained(args);
             Err(not_encoded(source))
         }
     }

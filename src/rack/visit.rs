@@ -144,7 +144,7 @@ impl Visit<'_, '_> {
         if let Err(Unencoded::Large) = encoded {
             return Served::Large(Box::new(|| encode_large(result)));
         }
-        drop(result);
+        Worker::drop_contained(result);
         if encoded.is_err() {
             self.site.answer.clear();
             return Served::Failed(Failure::Result);
@@ -224,19 +224,20 @@ impl From<Fault> for Failure {
 /// Encodes a result that is no visit's any more, and drops it. A `Serialize` that panics is
 /// contained.
 pub(crate) async fn parcel_of<U: Travels>(result: U) -> Outcome {
-    let encode = move || {
+    let encode = || {
         let mut parcel = Parcel::default();
-        match codec::encode(&result, &mut parcel) {
-            Ok(()) => Ok(Ok(parcel)),
-            Err(Unencoded::Failed(_)) => Ok(Err(Failure::Result)),
-            Err(Unencoded::Large) => Err(result),
-        }
+        codec::encode(&result, &mut parcel).map(|()| parcel)
     };
-    match catch_unwind(AssertUnwindSafe(encode)) {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(large)) => crate::unblock::unblock(|| encode_large(large)).await,
+    let outcome = match catch_unwind(AssertUnwindSafe(encode)) {
+        Ok(Err(Unencoded::Large)) => {
+            return crate::unblock::unblock(|| encode_large(result)).await;
+        }
+        Ok(Ok(parcel)) => Ok(parcel),
+        Ok(Err(Unencoded::Failed(_))) => Err(Failure::Result),
         Err(payload) => Err(Phase::Encoding.failure(payload)),
-    }
+    };
+    Worker::drop_contained(result);
+    outcome
 }
 
 fn encode_large<U: Travels>(result: U) -> Outcome {

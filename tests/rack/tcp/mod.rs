@@ -21,6 +21,8 @@ mod large;
 mod losses;
 #[path = "../nodes.rs"]
 mod nodes;
+#[path = "../own_code.rs"]
+mod own_code;
 #[path = "../processes.rs"]
 mod processes;
 #[path = "../runs.rs"]
