@@ -14,8 +14,9 @@
 //! and writes, and one delegation to each other worker. What asks one shard alone, as a single
 //! command does, is answered in place ([`direct`]), by a connection that goes to the shard's worker.
 //!
-//! Memory: items, with what the table and the allocator add to them, stay within `-m`. Beside them
-//! a connection holds 16 KiB to read into, a command that is longer while it comes in, and less
+//! Memory: items, with what the table and the allocator add to them, stay within `-m`. There is a
+//! shard a worker, unless it would have no room for two of the largest items. Beside them a
+//! connection holds 16 KiB to read into, a command that is longer while it comes in, and less
 //! than 1 MiB of answers; a client that does not read its answers is not read from.
 //! Once all have been answered, the process stays within `-m` and a quarter of it, 96 MiB, and
 //! 32 KiB for each connection, holes of the allocator included (`.ci/memcached/crowd.py`).
