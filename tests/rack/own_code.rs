@@ -18,7 +18,20 @@ impl<'de> Deserialize<'de> for Unreadable {
 
 /// Bytes whose drop panics where they were made.
 #[derive(Serialize, Deserialize)]
-struct Undroppable(Vec<u8>, #[serde(skip)] MadeHere);
+struct Undroppable {
+    bytes: Vec<u8>,
+    #[serde(skip)]
+    _made: MadeHere,
+}
+
+impl Undroppable {
+    fn of(size: usize) -> Self {
+        Self {
+            bytes: vec![7; size],
+            _made: MadeHere(true),
+        }
+    }
+}
 
 #[derive(Default)]
 struct MadeHere(bool);
@@ -57,7 +70,7 @@ fn result_that_is_read_with_a_panic() {
 #[test]
 fn result_that_is_dropped_with_a_panic_has_come() {
     fn check(outcome: Result<Undroppable, CallError>, size: usize) {
-        let bytes = outcome.map(|value| value.0.len());
+        let bytes = outcome.map(|value| value.bytes.len());
         assert_eq!(bytes.expect("it was encoded"), size);
     }
     let nodes = Nodes::start(2);
@@ -65,13 +78,12 @@ fn result_that_is_dropped_with_a_panic_has_come() {
         let plain = rack::entrust_on(on(1), |_: ()| (), ()).await;
         let latched = rack::entrust_latched_on(on(1), |_: ()| (), ()).await;
         for size in SIZES {
-            let made = |_: &mut (), size: usize| Undroppable(vec![7; size], MadeHere(true));
+            let made = |_: &mut (), size: usize| Undroppable::of(size);
             check(plain.try_apply_with(made, size).await, size);
             check(latched.try_apply_with(made, size).await, size);
-            let launched =
-                async |_: &mut (), size: usize| Undroppable(vec![7; size], MadeHere(true));
+            let launched = async |_: &mut (), size: usize| Undroppable::of(size);
             check(latched.try_launch_with(launched, size).await, size);
-            let spawned = async |size: usize| Undroppable(vec![7; size], MadeHere(true));
+            let spawned = async |size: usize| Undroppable::of(size);
             check(rack::spawn_on(3, spawned, size).await, size);
         }
         still_serves(&plain).await;
@@ -88,13 +100,13 @@ fn arguments_that_are_dropped_with_a_panic_have_gone_out() {
         let plain = rack::entrust_on(on(1), |_: ()| (), ()).await;
         let latched = rack::entrust_latched_on(on(1), |_: ()| (), ()).await;
         for size in SIZES {
-            let made = || Undroppable(vec![7; size], MadeHere(true));
-            let count = |_: &mut (), value: Undroppable| value.0.len();
+            let made = || Undroppable::of(size);
+            let count = |_: &mut (), value: Undroppable| value.bytes.len();
             check(plain.try_apply_with(count, made()).await, size);
             check(latched.try_apply_with(count, made()).await, size);
-            let launched = async |_: &mut (), value: Undroppable| value.0.len();
+            let launched = async |_: &mut (), value: Undroppable| value.bytes.len();
             check(latched.try_launch_with(launched, made()).await, size);
-            let spawned = async |value: Undroppable| value.0.len();
+            let spawned = async |value: Undroppable| value.bytes.len();
             check(rack::spawn_on(3, spawned, made()).await, size);
         }
         still_serves(&plain).await;
