@@ -1,10 +1,11 @@
 //! The protocol between one client worker and one trustee worker of another node.
 //!
 //! It differs from that of links in memory ([`ClientLink`](crate::ClientLink)) in where a batch
-//! lies, as each side writes the other's memory: batch `n` lies in request slot `n mod depth` and its results in the result slot of the same place; the client publishes
-//! batch `n` only after it took the results of batch `n - depth`, so that no slot is written over
-//! while somebody needs it, and no counter is shared. Every request has room for the header of its
-//! result: **Invariant:** a trustee never waits for a client.
+//! lies, as each side writes the other's memory: batch `n` lies in request slot `n mod depth` and
+//! its results in the result slot of the same place; the client publishes batch `n` only after it
+//! took the results of batch `n - depth`, so that no slot is written over while somebody needs it,
+//! and no counter is shared. Every request has room for the header of its result:
+//! **Invariant:** a trustee never waits for a client.
 //!
 //! # Pieces
 //!
