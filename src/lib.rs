@@ -22,6 +22,7 @@ pub mod net;
 mod note;
 mod obituary;
 mod outstanding;
+mod pace;
 mod pending;
 mod property;
 pub mod rack;

@@ -35,6 +35,7 @@ use crate::contain::contain;
 use crate::issued::Issued;
 use crate::obituary::Obituary;
 use crate::outstanding::Outstanding;
+use crate::pace::Pace;
 use crate::property::Header;
 use crate::shared::{Message, WorkerShared};
 use crate::shutdown::Stage;
@@ -68,6 +69,7 @@ pub(crate) struct OpenLink {
     peer: Arc<WorkerShared>,
     link: TrusteeLink,
     issued: Arc<Issued>,
+    pace: Pace,
 }
 
 /// A property whose last trust has gone, with requests on it perhaps still on their way.
@@ -93,6 +95,7 @@ impl OpenLink {
             peer,
             link,
             issued,
+            pace: Pace::default(),
         }
     }
 }
@@ -108,7 +111,7 @@ impl TrusteeSide {
         let Some(mut serving) = self.serving.take() else {
             return progressed;
         };
-        progressed |= serving.serve(worker);
+        progressed |= serving.serve(worker, executor.is_spinning());
         self.serving.set(Some(serving));
         progressed
     }
@@ -266,7 +269,7 @@ impl TrusteeSide {
 
 impl Serving {
     #[inline(always)]
-    fn serve(&mut self, worker: &Worker) -> bool {
+    fn serve(&mut self, worker: &Worker, is_spinning: bool) -> bool {
         let count = self.links.len();
         let mut served = false;
         for _ in 0..count {
@@ -275,7 +278,10 @@ impl Serving {
             } else {
                 0
             };
-            served |= self.links[self.start].serve(worker, &mut self.results);
+            let open = &mut self.links[self.start];
+            if open.pace.looks(is_spinning) {
+                served |= open.serve(worker, &mut self.results);
+            }
         }
         // Another start for the next turn.
         self.start += 1;
@@ -289,6 +295,7 @@ impl OpenLink {
         let Some(requests) = self.link.take() else {
             return false;
         };
+        self.pace.found();
         worker.home().stats().add_served(u64::from(requests.left()));
         if let Some(exceptions) = run(worker, requests, results) {
             results.attach_exceptions(exceptions);

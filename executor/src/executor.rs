@@ -62,6 +62,8 @@ pub struct Executor {
     /// Messages that were taken from the inbox and not handled yet.
     pub(crate) backlog: RefCell<Batch<Message>>,
     pub(crate) is_stopping: Cell<bool>,
+    /// Whether the last turn was in vain, and nobody else was let run since.
+    pub(crate) is_spinning: Cell<bool>,
     /// What the tasks of this turn have charged to their budgets.
     pub(crate) charged: Cell<u64>,
     pub(crate) tally: Tally,
@@ -233,6 +235,7 @@ impl Executor {
             neighbours: Cell::new(None),
             backlog: RefCell::new(Batch::empty()),
             is_stopping: Cell::new(false),
+            is_spinning: Cell::new(false),
             charged: Cell::new(0),
             tally: Tally::default(),
             remote,
@@ -319,6 +322,21 @@ impl Executor {
     /// ```
     pub fn set_neighbours(&self, is_crowded: bool) {
         self.neighbours.set(Some(is_crowded));
+    }
+
+    /// Whether the last turn was in vain, and nobody else was let run since: a resident may then
+    /// leave alone for some turns what it has just looked at in vain.
+    ///
+    /// ```
+    /// # use gossamer_executor::{Claim, Config, Executor};
+    /// # let claim = Claim::new()?;
+    /// # let executor = Executor::new(claim.remote(), Config::default());
+    /// assert!(!executor.is_spinning());
+    /// # Ok::<(), gossamer_executor::TooManyExecutors>(())
+    /// ```
+    #[inline(always)]
+    pub fn is_spinning(&self) -> bool {
+        self.is_spinning.get()
     }
 
     /// How many tasks live here.

@@ -58,6 +58,7 @@ impl Executor {
             self.tally.turns.set(turns);
             let found = self.is_io_due(turns, progressed) && self.look_at_io(progressed);
             if progressed || found {
+                self.is_spinning.set(false);
                 idler.progressed();
                 let busy_turns = self.tally.busy_turns.get() + u64::from(progressed);
                 self.tally.busy_turns.set(busy_turns);
@@ -66,7 +67,10 @@ impl Executor {
                     self.expect_io_by(turns);
                 }
             } else {
-                match idler.in_vain(|| self.company(), Instant::now) {
+                let step = idler.in_vain(|| self.company(), Instant::now);
+                self.is_spinning
+                    .set(matches!(step, Step::Again | Step::Hint));
+                match step {
                     Step::Again => await_looks(),
                     Step::Hint => std::hint::spin_loop(),
                     Step::Look => _ = self.look_at_time(),
