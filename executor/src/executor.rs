@@ -62,7 +62,7 @@ pub struct Executor {
     /// Messages that were taken from the inbox and not handled yet.
     pub(crate) backlog: RefCell<Batch<Message>>,
     pub(crate) is_stopping: Cell<bool>,
-    /// Whether the last turn was in vain, and nobody else was let run since.
+    /// What `is_spinning` says.
     pub(crate) is_spinning: Cell<bool>,
     /// What the tasks of this turn have charged to their budgets.
     pub(crate) charged: Cell<u64>,
@@ -324,8 +324,8 @@ impl Executor {
         self.neighbours.set(Some(is_crowded));
     }
 
-    /// Whether the last turn was in vain, and nobody else was let run since: a resident may then
-    /// leave alone for some turns what it has just looked at in vain.
+    /// Whether the last turn was in vain, nobody else was let run since, and there is a core for
+    /// each executor: a resident may then leave alone for some turns what it waits for.
     ///
     /// ```
     /// # use gossamer_executor::{Claim, Config, Executor};

@@ -68,8 +68,8 @@ impl Executor {
                 }
             } else {
                 let step = idler.in_vain(|| self.company(), Instant::now);
-                self.is_spinning
-                    .set(matches!(step, Step::Again | Step::Hint));
+                let looks_on = matches!(step, Step::Again | Step::Hint);
+                self.is_spinning.set(looks_on && !is_oversubscribed());
                 match step {
                     Step::Again => await_looks(),
                     Step::Hint => std::hint::spin_loop(),
